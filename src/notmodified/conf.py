@@ -1,0 +1,85 @@
+"""The settings dict ``NOTMODIFIED``, read once and checked.
+
+Rule: nothing else in the package reads it. An unknown name or an impossible value is an error
+that says what to write instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+
+_TYPES: dict[str, tuple[type, ...]] = {"WATCH": (list, tuple)}
+_CHOICES = {
+    "CSRF": ("explain", "normalise"),
+    "ALTERED_IF_MATCH": ("refuse", "accept"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a project can say in ``NOTMODIFIED``; every name has a default."""
+
+    CACHE: str = "default"
+    """Alias of the Django cache in which tokens and times of first sight are kept."""
+
+    WATCH: tuple[str, ...] | list[str] = ()
+    """Models ("app.Model") whose writes through Django replace tokens; `token` needs them named
+    here, because every process that writes must know."""
+
+    BUILD: str = ""
+    """Names the running code and templates (a release, a commit); part of every computed tag."""
+
+    CSRF: str = "explain"
+    """What the content hash does with masked CSRF tokens: ``"explain"`` leaves the page without a
+    tag and gives the reason, ``"normalise"`` leaves the mask out of a weak tag."""
+
+    ALTERED_IF_MATCH: str = "refuse"
+    """Whether If-Match may name a tag which a compressing proxy weakened or suffixed:
+    ``"refuse"`` (RFC 9110 §13.1.1) or ``"accept"``."""
+
+    CACHE_STATUS: bool = False
+    """Whether answers carry their reason in ``Cache-Status`` (RFC 9211)."""
+
+
+class SettingsError(ImproperlyConfigured):
+    """``NOTMODIFIED`` holds something that it cannot."""
+
+
+def read(given: Any) -> Settings:
+    """`given` as :class:`Settings`. Raises SettingsError, saying what to write instead."""
+    if not isinstance(given, dict):
+        raise SettingsError(f"NOTMODIFIED must be a dict, not {type(given).__name__}.")
+    known = {field.name: field for field in fields(Settings)}
+    for name, value in given.items():
+        if name not in known:
+            near = get_close_matches(str(name).upper(), known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
+            raise SettingsError(f"NOTMODIFIED has no setting {name!r}.{hint}")
+        expected = _TYPES.get(name) or (type(known[name].default),)
+        if not isinstance(value, expected):
+            names = " or ".join(type_.__name__ for type_ in expected)
+            raise SettingsError(f"NOTMODIFIED[{name!r}] must be of type {names}, not {value!r}.")
+        if name in _CHOICES and value not in _CHOICES[name]:
+            choices = " or ".join(map(repr, _CHOICES[name]))
+            raise SettingsError(f"NOTMODIFIED[{name!r}] must be {choices}, not {value!r}.")
+    return Settings(**given)
+
+
+@cache
+def current() -> Settings:
+    """The project's settings. Raises SettingsError where they are wrong."""
+    return read(getattr(settings, "NOTMODIFIED", {}))
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting == "NOTMODIFIED":
+        current.cache_clear()

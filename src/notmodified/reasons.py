@@ -1,0 +1,54 @@
+"""Why an answer is what it is: a closed list, said in the log and in ``Cache-Status``.
+
+Rule: every way of not giving a validator, or of not answering from one, has a reason here.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from notmodified import conf
+
+logger = logging.getLogger("notmodified")
+
+
+class Reason(Enum):
+    """A reason; the value is its text, and its name its anchor in the documentation."""
+
+    UNCHANGED = "unchanged; the view did not run"
+    RENDERED_UNCHANGED = "unchanged; found after the view had run"
+    CHANGED = "the client's copy is not current"
+    UNCONDITIONAL = "the client holds no copy"
+    PRECONDITION_FAILED = "a precondition is false"
+    NO_VERSION = "the version is not known"
+    HEADERS_UNKNOWN = "the headers a 304 must repeat are not known in this process yet"
+    MOVED_MEANWHILE = "something changed while the view ran"
+    CSRF_MASKED = "the page holds a CSRF token, which is masked anew each time"
+    CSP_NONCE = "the page holds a CSP nonce, which is another one each time"
+    STREAMING = "the content is streamed"
+    NO_CONTENT_TO_HASH = "a HEAD answer without content has no hash"
+    NO_STORE = "the response forbids storing"
+
+
+_HIT = frozenset({Reason.UNCHANGED})
+
+
+_GIVEN = "notmodified.reason"
+
+
+def given(request: HttpRequest) -> Reason | None:
+    """The reason that somebody further in has given for this request's answer."""
+    return request.META.get(_GIVEN)
+
+
+def give(request: HttpRequest, response: HttpResponseBase, reason: Reason) -> None:
+    """Put `reason` on record, and into the response where the settings allow it."""
+    request.META[_GIVEN] = reason
+    logger.debug("%s %s: %s", request.method, request.path, reason.value)
+    if conf.current().CACHE_STATUS:
+        outcome = "hit" if reason in _HIT else "fwd=miss"
+        response.headers["Cache-Status"] = f'notmodified; {outcome}; detail="{reason.value}"'

@@ -1,0 +1,262 @@
+"""Watches each connection's statements, and replaces the tokens of what they write.
+
+Per connection, while something is watched: a statement that writes marks its dependencies before
+it runs; when its transaction has ended, they are released. How a transaction ends is seen at
+``_commit``, ``_rollback`` and ``close`` of the connection, wrapped on the object itself, because
+``on_commit`` knows nothing of a rollback and is dropped when an earlier callback raises; and the
+driver is asked, because a transaction can be begun and ended by SQL too.
+
+Rules of this module:
+
+- If the marks cannot be written, the statement fails: nothing was written, and nothing is stale.
+- Where nobody knows whether a statement or a COMMIT has been carried out (a connection lost, a
+  worker interrupted), the marks stay.
+- Under ``TestCase`` the test's own transaction counts as the world around it.
+- A token may be used in a transaction only as long as that has read nothing: in a snapshot the
+  view would read a past that the token has left behind.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from django.db import DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+from notmodified import conf
+from notmodified.ledger.stores import NO_CLAIM, StoreError, store_for
+from notmodified.ledger.tokens import Tokens
+from notmodified.writes.dependencies import Keys, watched
+from notmodified.writes.statements import without_front, writes_of
+
+MOST_KEYS: Final = 256
+"""A statement that moves more than so many single rows counts as one that may move any row."""
+
+logger = logging.getLogger("notmodified")
+
+_ATTRIBUTE: Final = "_notmodified_watch"
+_BEGINS: Final = re.compile(
+    r"BEGIN|START\s+TRANSACTION|XA\s|SET\b.*\bautocommit\s*=\s*(?:0|OFF)|.*\bAND\s+CHAIN\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_ENDS: Final = re.compile(
+    r"COMMIT|ROLLBACK(?!\s+(?:\w+\s+)?TO\b)|XA\s+(?:COMMIT|ROLLBACK)"
+    r"|SET\b.*\bautocommit\s*=\s*(?:1|ON)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+_CONTROL: Final = re.compile(r"\s*(?:BEGIN|START|SAVEPOINT|RELEASE|SET|PRAGMA)\b", re.IGNORECASE)
+"""Statements that read nothing of the data."""
+
+
+class TokenStoreError(DatabaseError):
+    """The marks of a write could not be stored, so the statement was not run."""
+
+
+def tokens() -> Tokens:
+    """The tokens in the cache ``NOTMODIFIED["CACHE"]``."""
+    return Tokens(store_for(conf.current().CACHE))
+
+
+class Watch:
+    """What is under way on one connection."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self._connection = connection
+        self._claim = NO_CLAIM
+        self._touched = False
+        self._begun_by_sql = False
+        # First, because who takes a wrapper of theirs away again takes the last.
+        connection.execute_wrappers.insert(0, self._execute)
+        for name in ("_commit", "_rollback", "close"):
+            setattr(connection, name, self._ending(getattr(connection, name)))
+
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, apart from those that a ``TestCase`` opened."""
+        connection = self._connection
+        if connection.in_atomic_block:
+            blocks: list[Any] = connection.atomic_blocks
+            return not all(block._from_testcase for block in blocks)
+        if connection.connection is None:
+            return False
+        return not connection.autocommit or self._driver_in_transaction()
+
+    def _driver_in_transaction(self) -> bool:
+        driver: Any = self._connection.connection
+        if self._connection.vendor == "sqlite":
+            return bool(driver.in_transaction)
+        if self._connection.vendor == "postgresql":
+            return bool(driver.info.transaction_status)  # 0 is idle
+        return self._begun_by_sql
+
+    def sees_present(self) -> bool:
+        """Whether what the next statement reads is what is committed by now."""
+        self._settle()
+        return not self._touched
+
+    def _execute(
+        self,
+        execute: Callable[..., Any],
+        sql: str,
+        params: Any,
+        many: bool,
+        context: dict[str, Any],
+    ) -> Any:
+        if not watched():
+            return execute(sql, params, many, context)
+        if many:
+            params = list(params)  # a generator can be read once
+        cursor = context["cursor"]
+        if isinstance(cursor.cursor, _Fetched):
+            cursor.cursor = cursor.cursor.cursor
+        self._settle()
+        keys = self._keys_of(sql, params, many)
+        self._mark(keys)
+        try:
+            result = execute(sql, params, many, context)
+        except BaseException as error:
+            if not self.in_transaction():
+                self._ended(error)
+            raise
+        ends = keys and self._connection.vendor == "sqlite" and not self.in_transaction()
+        if ends and cursor.description is not None:
+            cursor.cursor = _Fetched(cursor.cursor)
+        if self._connection.vendor == "mysql":
+            self._notice_control(sql)
+        self._touched = self.in_transaction() and (self._touched or not _CONTROL.match(str(sql)))
+        self._settle()
+        return result
+
+    def _notice_control(self, sql: str) -> None:
+        """The one driver that does not tell whether a transaction is open: read the statement."""
+        control = without_front(str(sql))
+        if _ENDS.match(control):
+            self._begun_by_sql = False
+        if _BEGINS.match(control) and not (_ENDS.match(control) and control[:2].upper() == "XA"):
+            self._begun_by_sql = True
+
+    def _keys_of(self, sql: str, params: Any, many: bool) -> set[str]:
+        writes = writes_of(str(sql), self._connection.vendor)
+        if writes == ():
+            return set()
+        maker = Keys(self._connection)
+        keys: set[str] = set()
+        for parameters in params if many else [params]:
+            positional = parameters if isinstance(parameters, list | tuple) else None
+            keys |= maker.moved_by(writes, positional)
+            if len(keys) > MOST_KEYS:
+                return keys | maker.moved_by(writes and [w.anywhere() for w in writes], None)
+        return keys
+
+    def _mark(self, keys: set[str]) -> None:
+        new = keys - self._claim.keys
+        if not new:
+            return
+        try:
+            self._claim = tokens().mark(new, self._claim)
+        except StoreError as error:
+            raise TokenStoreError(
+                f"A write to a model in NOTMODIFIED['WATCH'] could not be marked, so the statement "
+                f"was not run: {error}"
+            ) from error
+
+    def _release(self) -> None:
+        claim, self._claim = self._claim, NO_CLAIM
+        if not claim.keys:
+            return
+        try:
+            tokens().release(claim)
+        except StoreError:
+            # The write has ended and cannot be undone. Its marks stay, so nothing becomes stale.
+            logger.exception("tokens: %d marks could not be taken back", len(claim.keys))
+
+    def _settle(self) -> None:
+        """Notice that no transaction is open, however it ended."""
+        if not self.in_transaction():
+            self._touched = False
+            self._release()
+
+    def _ended(self, error: BaseException | None) -> None:
+        """A statement outside a transaction, or a transaction, has ended."""
+        if error is not None:
+            if not self._session_answers():
+                self._claim = (
+                    NO_CLAIM  # the marks stay: perhaps it has been carried out, perhaps it will be
+                )
+            elif self.in_transaction():
+                return  # a COMMIT that was refused; the ROLLBACK is to come
+        self._touched = self._begun_by_sql = False
+        self._release()
+
+    def _session_answers(self) -> bool:
+        """Whether the session is there after an error, and so has nothing under way any more."""
+        if self._connection.vendor == "sqlite":
+            return True
+        return self._connection.connection is not None and self._connection.is_usable()
+
+    def _ending(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def ended(*args: Any, **kwargs: Any) -> Any:
+            try:
+                result = method(*args, **kwargs)
+            except BaseException as error:
+                self._ended(error)
+                raise
+            self._ended(None)
+            return result
+
+        return ended
+
+
+class _Fetched:
+    """A driver's cursor whose rows have been fetched already, to be handed out as asked for.
+
+    SQLite ends a statement with a RETURNING clause, and with it the transaction, only when its last
+    row has been fetched.
+    """
+
+    def __init__(self, cursor: Any) -> None:
+        self.cursor = cursor
+        self._rows = deque(cursor.fetchall())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cursor, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        while self._rows:
+            yield self._rows.popleft()
+
+    def fetchone(self) -> Any:
+        return self._rows.popleft() if self._rows else None
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        wanted = self.cursor.arraysize if size is None else size
+        return [self._rows.popleft() for _ in range(min(wanted, len(self._rows)))]
+
+    def fetchall(self) -> list[Any]:
+        return self.fetchmany(len(self._rows))
+
+
+def watch(connection: BaseDatabaseWrapper) -> Watch:
+    """The watch on `connection`, set up where there is none yet."""
+    found: Watch | None = getattr(connection, _ATTRIBUTE, None)
+    if found is None:
+        found = Watch(connection)
+        setattr(connection, _ATTRIBUTE, found)
+    return found
+
+
+def watch_all() -> None:
+    """Watch the connections that are open already, and every one to come."""
+    connection_created.connect(_created, dispatch_uid="notmodified.watch")
+    for connection in connections.all(initialized_only=True):
+        watch(connection)
+
+
+def _created(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    watch(connection)
