@@ -1,0 +1,121 @@
+"""System checks: what is set up wrong, found before a visitor finds it.
+
+Identifiers: ``notmodified.E001`` and on are errors, ``notmodified.W001`` and on are warnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.cache import InvalidCacheBackendError, caches
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+from notmodified import conf
+from notmodified.writes.dependencies import watched
+from notmodified.writes.triggers.declare import models_with_versions
+from notmodified.writes.triggers.install import states
+
+MIDDLEWARE = "notmodified.middleware.NotModifiedMiddleware"
+
+
+def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
+    """E001: ``NOTMODIFIED`` holds something that it cannot."""
+    try:
+        conf.current()
+        watched()
+    except ImproperlyConfigured as error:
+        return [checks.Error(str(error), id="notmodified.E001")]
+    return []
+
+
+def check_middleware(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W001: the middleware is not first, so others change what it has hashed."""
+    if MIDDLEWARE in settings.MIDDLEWARE and settings.MIDDLEWARE[0] != MIDDLEWARE:
+        return [
+            checks.Warning(
+                f"{MIDDLEWARE} is not first in MIDDLEWARE.",
+                hint="Put it first, so that it sees responses as they are sent.",
+                id="notmodified.W001",
+            )
+        ]
+    return []
+
+
+def check_cache(**kwargs: Any) -> list[checks.CheckMessage]:
+    """E002: the cache is missing. E003, W002: it is not shared between
+    processes. E004: it cannot count writers."""
+    try:
+        settings_ = conf.current()
+    except ImproperlyConfigured:
+        return []  # E001 has said it
+    try:
+        cache = caches[settings_.CACHE]
+    except InvalidCacheBackendError as error:
+        hint = f'Name one of CACHES in NOTMODIFIED["CACHE"]: {", ".join(settings.CACHES)}.'
+        return [checks.Error(str(error), hint=hint, id="notmodified.E002")]
+    if not settings_.WATCH:
+        return []
+    if type(cache) is FileBasedCache:
+        return [
+            checks.Error(
+                f"The tokens of NOTMODIFIED are kept in {settings_.CACHE!r}, a FileBasedCache: its "
+                f"add() is not atomic, so that one writer's mark can be lost to another's.",
+                hint="Use memcached, Redis or the database as NOTMODIFIED['CACHE'].",
+                id="notmodified.E004",
+            )
+        ]
+    if not isinstance(cache, LocMemCache | DummyCache):
+        return []
+    # One process with threads is fine, and what runserver and tests are; nobody can see from
+    # here how many processes a server will start.
+    kind = checks.Warning if settings.DEBUG else checks.Error
+    return [
+        kind(
+            f"The tokens of NOTMODIFIED are kept in {settings_.CACHE!r}, a "
+            f"{type(cache).__name__}: each process has its own, and would answer 304 after another "
+            f"process has written.",
+            hint="Use memcached, Redis or the database as NOTMODIFIED['CACHE'].",
+            id="notmodified.W002" if settings.DEBUG else "notmodified.E003",
+        )
+    ]
+
+
+def check_build(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W003 (``check --deploy``): nothing tells one release from the next."""
+    if conf.current().BUILD:
+        return []
+    return [
+        checks.Warning(
+            "NOTMODIFIED['BUILD'] is not set: a deployment that changes code or templates does "
+            "not change the tags of explicit validators.",
+            hint="Set it to the release or the commit, e.g. from an environment variable.",
+            id="notmodified.W003",
+        )
+    ]
+
+
+def check_triggers(
+    *, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """W004 (``check --database``): triggers of a version field are missing or out of date."""
+    if next(models_with_versions(), None) is None:
+        return []
+    return [
+        checks.Warning(
+            f"On database {alias!r}, {state.model._meta.label} lacks {len(state.missing)} of "
+            f"{len(state.expected)} triggers, and has {len(state.leftover)} it should not have.",
+            hint="Run: manage.py notmodified triggers install",
+            id="notmodified.W004",
+            obj=state.model,
+        )
+        for alias in databases or ()
+        for state in states(connections[alias])
+        if state.missing or state.leftover
+    ]
