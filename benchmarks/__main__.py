@@ -1,0 +1,65 @@
+"""Runs the benchmarks and writes ``benchmarks/RESULTS.md``: ``make bench``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+HEAD = """# Results
+
+Made by `make bench`, on {machine}. Ratios to trust, not absolute times: each round runs everything
+once in random order, and a ratio is to the baseline of the same round; the median of the rounds and
+their quartiles are given.
+
+"""
+
+
+def run(*arguments: str, **environment: str) -> str:
+    command = [sys.executable, "-m", *arguments]
+    result = subprocess.run(
+        command,
+        check=True,
+        env=os.environ | {"PYTHONPATH": "src:."} | environment,
+        cwd=HERE.parent,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    print(result.stdout)
+    return result.stdout
+
+
+def main() -> None:
+    import django
+
+    machine = (
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, Django {django.get_version()}"
+    )
+    parts = [HEAD.format(machine=machine)]
+    parts.append("## A 304 by each validator, in process\n")
+    parts.append(
+        "The whole of Django's handler with its default middleware, SQLite, a page of 200 rows as "
+        "JSON. `cached-304` is a view that asks Django's cache once and answers an empty 304.\n"
+    )
+    parts.append(run("benchmarks.validators"))
+    parts.append("\n## `table()` and `field()` against the table's size\n")
+    with tempfile.TemporaryDirectory() as directory:
+        databases = {
+            "SQLite": f"sqlite:///{directory}/bench.sqlite3",
+            "PostgreSQL": os.environ.get("NOTMODIFIED_POSTGRESQL_URL", ""),
+            "MariaDB": os.environ.get("NOTMODIFIED_MARIADB_URL", ""),
+        }
+        for name, url in databases.items():
+            if url:
+                parts.append(run("benchmarks.tables", name, NOTMODIFIED_TEST_DATABASE=url))
+            else:
+                parts.append(f"\nLeft out, for want of a server: {name}.\n")
+    (HERE / "RESULTS.md").write_text("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The project that is measured: Django's default middleware, a page of 200 rows, and validators.
+
+Every URL is called through Django's WSGI handler in this process, so that what is compared is the
+work of Django and of the package, and not of sockets.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from typing import Any
+
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+from django.views.decorators import http
+
+from notmodified import decorators
+from notmodified.validators import combine, content, field, table, token
+
+SECRET_KEY = "benchmarks only"
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = __name__
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "notmodified",
+    "tests.site",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ["BENCH_DATABASE"],
+        "CONN_MAX_AGE": None,
+    }
+}
+BACKENDS = {
+    "memcached": ("memcached.PyLibMCCache", os.environ.get("NOTMODIFIED_MEMCACHED", "")),
+    "redis": ("redis.RedisCache", os.environ.get("NOTMODIFIED_REDIS_URL", "")),
+    "locmem": ("locmem.LocMemCache", ""),
+}
+CACHES = {
+    name: {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": location}
+    for name, (backend, location) in BACKENDS.items()
+    if location or name == "locmem"
+}
+CACHES["default"] = CACHES[os.environ.get("BENCH_CACHE", "locmem")]
+NOTMODIFIED = {"WATCH": ["site.Shelf", "site.Book"]}
+SILENCED_SYSTEM_CHECKS = ["notmodified.E003"]
+
+
+def books(request: HttpRequest) -> HttpResponse:
+    from tests.site.models import Book
+
+    return JsonResponse({"books": list(Book.objects.values("id", "title", "copies")[:200])})
+
+
+def empty_304(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(status=304)
+
+
+def cached_304(request: HttpRequest) -> HttpResponse:
+    """What a hand-written token in the cache costs: one ``get``."""
+    from django.core.cache import cache
+
+    cache.get("benchmark")
+    return HttpResponse(status=304)
+
+
+def _book() -> Any:
+    from tests.site.models import Book
+
+    return Book
+
+
+def _shelf_one(request: HttpRequest) -> Any:
+    from tests.site.models import Shelf
+
+    return [Shelf.objects.get(pk=1)]
+
+
+def constant(request: HttpRequest) -> str:
+    return "v1"
+
+
+def urls() -> list[Any]:
+    book = _book()
+    views: dict[str, Any] = {
+        "plain": books,
+        "empty-304": empty_304,
+        "cached-304": cached_304,
+        "django-condition": http.etag(constant)(books),
+        "condition": decorators.etag(constant)(books),
+        "content": decorators.etag(content())(books),
+        "field": decorators.etag(field(book))(books),
+        "field-one": decorators.etag(field(lambda request: book.objects.filter(pk=1)))(books),
+        "token": decorators.etag(token(_shelf_one))(books),
+        "table": decorators.etag(table(book))(books),
+        "combine": decorators.etag(combine(token(_shelf_one), constant))(books),
+    }
+    return [path(f"{name}/", view, name=name) for name, view in views.items()]
+
+
+class _Lazily:
+    """Models can be imported only once the apps are ready, and the URLs are asked for later."""
+
+    def __iter__(self) -> Any:
+        return iter(self._urls())
+
+    def __reversed__(self) -> Any:
+        return reversed(self._urls())
+
+    def _urls(self) -> list[Any]:
+        if not hasattr(self, "_made"):
+            self._made = urls()
+        return self._made
+
+
+urlpatterns = _Lazily()
+
+
+def caller(handler: WSGIHandler, name: str, tag: str | None) -> Callable[[], tuple[str, str]]:
+    """A function that sends one GET, and gives its status and ETag."""
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": f"/{name}/",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    if tag is not None:
+        environ["HTTP_IF_NONE_MATCH"] = tag
+    answer = {}
+
+    def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> None:
+        answer["status"] = status
+        answer["tag"] = dict(headers).get("ETag", "")
+
+    def call() -> tuple[str, str]:
+        response = handler(dict(environ), start_response)
+        for _ in response:
+            pass
+        response.close()
+        return answer["status"], answer["tag"]
+
+    return call

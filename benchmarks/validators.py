@@ -1,0 +1,82 @@
+"""Each validator's 304 against an empty 304 view, Django's ``condition``, and the plain page.
+
+``python -m benchmarks.validators``; with the real caches after ``scripts/services start redis
+memcached``. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+NAMES = [
+    "empty-304",
+    "plain",
+    "django-condition",
+    "condition",
+    "token",
+    "field-one",
+    "field",
+    "table",
+    "combine",
+    "content",
+    "cached-304",
+]
+
+
+def measure(cache: str) -> None:
+    """One cache, in a process of its own."""
+    import django
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.core.management import call_command
+
+    from benchmarks.interleaved import as_markdown, compare
+    from benchmarks.project import caller
+
+    django.setup()
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    from tests.site.models import Book, Shelf
+
+    if not Book.objects.exists():
+        Shelf.objects.create(pk=1, name="one")
+        Book.objects.bulk_create(Book(title=f"Book {n}", copies=n) for n in range(1000))
+    handler = WSGIHandler()
+    calls = {}
+    for name in NAMES if cache == "locmem" else ["empty-304", "plain", "token", "cached-304"]:
+        tag = None
+        if name not in ("empty-304", "plain", "cached-304"):
+            _, tag = caller(handler, name, None)()
+        calls[name] = caller(handler, name, tag)
+        calls[name]()
+        status, _ = calls[name]()
+        assert status.startswith("200" if name == "plain" else "304"), (name, status)
+    print(f"\n### Tokens in {cache}\n")
+    print(as_markdown(compare(calls, "empty-304"), "empty 304 view"))
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        measure(sys.argv[1])
+        return
+    caches = ["locmem"]
+    caches += ["memcached"] if os.environ.get("NOTMODIFIED_MEMCACHED") else []
+    caches += ["redis"] if os.environ.get("NOTMODIFIED_REDIS_URL") else []
+    with tempfile.TemporaryDirectory() as directory:
+        for cache in caches:
+            environment = os.environ | {
+                "DJANGO_SETTINGS_MODULE": "benchmarks.project",
+                "BENCH_DATABASE": str(Path(directory) / "bench.sqlite3"),
+                "BENCH_CACHE": cache,
+            }
+            command = [sys.executable, "-m", "benchmarks.validators", cache]
+            subprocess.run(command, env=environment, check=True)
+    missing = {"memcached", "redis"} - set(caches)
+    if missing:
+        print(f"\nLeft out, for want of a server: {', '.join(sorted(missing))}.")
+
+
+if __name__ == "__main__":
+    main()

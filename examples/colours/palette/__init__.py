@@ -1,0 +1,1 @@
+"""Thirty thousand names of colours as an API, once per validator."""
