@@ -76,6 +76,8 @@ if memcached := os.environ.get("NOTMODIFIED_MEMCACHED"):
     CACHES["memcached"] = {
         "BACKEND": "django.core.cache.backends.memcached.PyLibMCCache",
         "LOCATION": memcached,
+        # Without any, pylibmc 1.6.3 makes Python 3.13 complain of its own call.
+        "OPTIONS": {"behaviors": {"tcp_nodelay": True}},
     }
 if redis := os.environ.get("NOTMODIFIED_REDIS_URL"):
     CACHES["redis"] = {

@@ -48,7 +48,8 @@ def given(request: HttpRequest) -> Reason | None:
 def give(request: HttpRequest, response: HttpResponseBase, reason: Reason) -> None:
     """Put `reason` on record, and into the response where the settings allow it."""
     request.META[_GIVEN] = reason
-    logger.debug("%s %s: %s", request.method, request.path, reason.value)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("%s %s: %s", request.method, request.path, reason.value)
     if conf.current().CACHE_STATUS:
         outcome = "hit" if reason in _HIT else "fwd=miss"
         response.headers["Cache-Status"] = f'notmodified; {outcome}; detail="{reason.value}"'

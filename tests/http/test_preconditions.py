@@ -11,7 +11,6 @@ from notmodified.http.entity_tags import EntityTag, EntityTags
 from notmodified.http.preconditions import (
     ABSENT,
     FIELDS,
-    NONE,
     UNKNOWN,
     Altered,
     Preconditions,
@@ -48,10 +47,10 @@ def judge(method: str, representation: Representation = CURRENT, **fields: str) 
 
 
 def test_without_conditional_fields_every_method_proceeds() -> None:
-    assert Preconditions.parse({}) == NONE
-    assert not NONE
+    assert Preconditions.parse({}) == Preconditions()
+    assert not Preconditions()
     for method in (*SAFE, *UNSAFE):
-        assert NONE.judge(method, CURRENT) is PROCEED
+        assert Preconditions().judge(method, CURRENT) is PROCEED
 
 
 @pytest.mark.parametrize("method", [*SAFE, *UNSAFE])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 from unittest import mock
 from uuid import uuid4
@@ -14,8 +16,10 @@ from uuid import uuid4
 import pytest
 from django.core.cache import caches
 
-from notmodified.ledger import stores
-from notmodified.ledger.stores import StoreError, store_for
+from notmodified.ledger import slots, store
+from notmodified.ledger.redis import RedisStore
+from notmodified.ledger.store import MOVE, WRITERS, StoreError, is_same_life
+from notmodified.ledger.stores import store_for
 from notmodified.ledger.tokens import Tokens, key_of
 from tests.site.pages import service
 
@@ -64,8 +68,10 @@ def forget(alias: str) -> None:
         settings.CACHES[alias]["KEY_PREFIX"] = uuid4().hex
         caches[alias].key_prefix = settings.CACHES[alias]["KEY_PREFIX"]
         store: Any = store_for(alias)
+        if alias == "memcached":
+            store._names.cache_clear()
         if alias == "redis":
-            other = stores.RedisStore(
+            other = RedisStore(
                 settings.CACHES[alias]["LOCATION"], settings.CACHES[alias]["KEY_PREFIX"], {}
             )
             vars(store).update(vars(other))
@@ -73,8 +79,8 @@ def forget(alias: str) -> None:
         caches[alias].clear()
 
 
-def read(tokens: Tokens, *keys: str) -> list[str] | None:
-    return tokens.read(keys, "note")[0]
+def read(tokens: Tokens, *keys: str) -> list[int] | None:
+    return tokens.read(keys)
 
 
 every_cache = pytest.mark.parametrize("alias", CACHES, indirect=True)
@@ -109,8 +115,8 @@ class TestTokens:
     def test_more_writers_than_there_are_slots_never_unmark_one_another(
         self, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(stores, "SECONDS_FOR_A_SLOT", 0.02)
-        marks = [tokens.mark(["a"]) for _ in range(stores.SLOTS + 2)]
+        monkeypatch.setattr(slots, "SECONDS_FOR_A_SLOT", 0.02)
+        marks = [tokens.mark(["a"]) for _ in range(slots.SLOTS + 2)]
         for mark in marks:
             assert read(tokens, "a") is None
             tokens.release(mark)
@@ -133,24 +139,42 @@ class TestTokens:
 
     def test_a_mark_replaces_the_token_at_once(self, tokens: Tokens) -> None:
         """A writer that dies leaves nothing by which the old is current."""
-        first = read(tokens, "a")
+        [first] = read(tokens, "a") or []
         tokens.mark(["a"])
-        with mock.patch.object(
-            type(tokens._store), "read", self.without_marks(type(tokens._store).read)
-        ):
-            assert read(tokens, "a") not in (None, first)
+        [stamp] = tokens._store.read(["a"])
+        assert stamp is not None
+        assert stamp & WRITERS
+        assert stamp - (stamp & WRITERS) != first
 
-    @staticmethod
-    def without_marks(method: Any) -> Any:
-        return lambda self, keys: (method(self, keys)[0], False)
+    def test_a_mark_that_would_be_one_too_many_is_refused(self, tokens: Tokens, alias: str) -> None:
+        """Beyond, the count would be zero, as if nobody were at work."""
+        if isinstance(tokens._store, slots.SlotStore):
+            pytest.skip("counts nothing")
+        full = store.fresh() + WRITERS
+        if isinstance(tokens._store, RedisStore):
+            tokens._store._client.set(f"{tokens._store._prefix}a", full)
+        else:
+            caches[alias].set(f"{store.PREFIX}a", full)
+        assert read(tokens, "a") is None
+        with pytest.raises(StoreError, match="4,095 writers"):
+            tokens.mark(["b", "a"])
+        assert read(tokens, "a") is None
+        assert read(tokens, "b") is not None
 
     def test_notes_are_kept_beside_tokens(self, tokens: Tokens) -> None:
-        assert tokens.read(["a"], "n")[1] is None
+        assert tokens.noted("n") is None
         tokens.note("n", '{"some": "text"}')
-        assert tokens.read(["a"], "n")[1] == '{"some": "text"}'
-        marks = tokens.mark(["a"])
-        assert tokens.read(["a"], "n") == (None, '{"some": "text"}')
+        assert tokens.noted("n") == '{"some": "text"}'
+
+    def test_stamps_are_what_they_were_until_a_key_moves(self, tokens: Tokens) -> None:
+        stamps = read(tokens, "a", "b")
+        assert stamps is not None
+        assert tokens.are(["a", "b"], stamps)
+        assert not tokens.are(["b", "a"], stamps)
+        marks = tokens.mark(["b"])
+        assert not tokens.are(["a", "b"], stamps)
         tokens.release(marks)
+        assert not tokens.are(["a", "b"], stamps)
 
     def test_no_token_is_the_same_after_a_flush(self, tokens: Tokens, alias: str) -> None:
         first = read(tokens, "a")
@@ -167,15 +191,16 @@ class TestTokens:
     def test_a_release_after_a_flush_spends_no_later_mark(self, tokens: Tokens, alias: str) -> None:
         marks = tokens.mark(["a"])
         forget(alias)
-        tokens.release(marks)
         later = tokens.mark(["a"])
+        tokens.release(marks)
         assert read(tokens, "a") is None
         tokens.release(later)
+        assert read(tokens, "a") is not None
 
     def test_a_mark_lives_for_a_day_and_not_for_the_time_of_the_cache(
         self, tokens: Tokens, alias: str, settings: Any
     ) -> None:
-        assert stores.MARK_SECONDS == 24 * 60 * 60
+        assert store.MARK_SECONDS == 24 * 60 * 60
         if alias in ("memcached", "redis"):
             pytest.skip("nobody can move the clock of a server")
         tokens.mark(["a"])
@@ -201,24 +226,56 @@ class TestTokens:
         assert left > timedelta(hours=23)
 
     def test_a_server_that_does_not_answer_is_a_store_error(self, alias: str, tokens: Any) -> None:
-        store = tokens._store
         if alias == "redis":
             from redis import Redis
 
-            store._client = Redis.from_url("redis://127.0.0.1:9/0")
+            tokens._store._client = Redis.from_url("redis://127.0.0.1:9/0")
+        elif alias == "memcached":
+            away = mock.patch.object(type(caches[alias]), "_cache", property(self.away))
         else:
-            broken = mock.patch.object(
-                type(caches[alias]), "get_many", side_effect=RuntimeError("away")
-            )
-            also = mock.patch.object(type(caches[alias]), "add", side_effect=RuntimeError("away"))
-            with broken, also:
-                for call in (lambda: read(tokens, "a"), lambda: tokens.mark(["a"])):
-                    with pytest.raises(StoreError, match="away"):
-                        call()
-            return
-        for call in (lambda: read(tokens, "a"), lambda: tokens.mark(["a"])):
-            with pytest.raises(StoreError, match="redis"):
-                call()
+            methods = dict.fromkeys(["get_many", "add", "incr"], self.away)
+            away = mock.patch.multiple(type(caches[alias]), **methods)
+        with nullcontext() if alias == "redis" else away:
+            for call in (lambda: read(tokens, "a"), lambda: tokens.mark(["a"])):
+                with pytest.raises(StoreError, match=r"away|redis"):
+                    call()
+
+    @staticmethod
+    def away(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("away")
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("alias", ["redis"], indirect=True)
+class TestRedis:
+    def test_a_lost_connection_is_made_anew(self, tokens: Tokens) -> None:
+        """As after a restart of the server, or its time limit for idle clients."""
+        first = read(tokens, "a")
+        store: Any = tokens._store
+        store._own_connection()._sock.shutdown(socket.SHUT_RDWR)
+        assert read(tokens, "a") == first
+        assert read(tokens, "a") == first
+
+    def test_a_forked_child_has_a_connection_of_its_own(
+        self, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store: Any = tokens._store
+        read(tokens, "a")
+        ours = store._own_connection()
+        monkeypatch.setattr("os.getpid", lambda: -1)
+        assert store._own_connection() is not ours
+
+
+class TestLives:
+    """Whether a counter is the one that was marked, or another under the same key."""
+
+    @pytest.mark.parametrize("moves", [0, 1, 1000, (1 << 16) - 1])
+    def test_a_few_moves_are_the_same_life(self, moves: int) -> None:
+        assert is_same_life(5000 * MOVE + 3 + moves * MOVE, 5000 * MOVE + 3)
+
+    @pytest.mark.parametrize("moves", [-5000, -1, 1 << 16, 1 << 40])
+    def test_what_no_writer_can_have_done_is_another(self, moves: int) -> None:
+        assert not is_same_life(5000 * MOVE + 3 + moves * MOVE, 5000 * MOVE + 3)
 
 
 def test_keys_delimit_what_they_are_made_of() -> None:

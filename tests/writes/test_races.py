@@ -14,7 +14,10 @@ from django.core.cache import caches
 from django.db import connection, transaction
 from django.test import RequestFactory
 
-from notmodified.ledger.stores import NO_CLAIM, Claim
+from notmodified.ledger import counters, tokens
+from notmodified.ledger.counters import CounterStore
+from notmodified.ledger.slots import SlotStore
+from notmodified.ledger.store import MOVE
 from notmodified.ledger.tokens import Tokens
 from notmodified.validators import Members, token
 from notmodified.validators import token as token_class
@@ -59,6 +62,13 @@ class Reader:
             raise Stale(f"{self.contents[text]} is taken for {content}")
 
 
+STEPS: dict[Any, list[str]] = {
+    CounterStore: ["read", "mint", "note", "noted", "_count_one_more", "_count_one_less"],
+    SlotStore: ["read", "mint", "note", "noted", "_claimed", "_renewed", "_move", "_give_up"],
+}
+"""What the stores do one after the other."""
+
+
 class Steps:
     """Calls `act` at the step of that number, counting what the store and the database do."""
 
@@ -67,15 +77,15 @@ class Steps:
         self.at: int | None = None
         self.onwards = False
         self.act: Callable[[], Any] = lambda: None
-        store = type(watch.store_for("default"))
-        for name in ("read", "add", "set_many", "mark", "unmark"):
-            monkeypatch.setattr(store, name, self._around(getattr(store, name)))
+        for store, names in STEPS.items():
+            for name in names:
+                monkeypatch.setattr(store, name, self._around(getattr(store, name)))
 
     def _around(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def stepping(*args: Any, **kwargs: Any) -> Any:
             self()
             result = method(*args, **kwargs)
-            if method.__name__ == "unmark":
+            if method.__name__ in ("_count_one_less", "_give_up"):
                 self()  # what the caller does next may be long in coming
             return result
 
@@ -101,9 +111,13 @@ class Steps:
         return self.number >= at
 
 
-@pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
+@pytest.fixture(params=[CounterStore, SlotStore])
+def steps(request: Any, monkeypatch: pytest.MonkeyPatch) -> Steps:
+    monkeypatch.setattr(watch, "store_for", request.param)
     return Steps(monkeypatch)
+
+
+counted = pytest.mark.parametrize("steps", [CounterStore], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -286,17 +300,11 @@ def test_a_read_at_every_step_of_two_writers(writer: Steps) -> None:
     assert read_during_a_write(writer, write) > 10
 
 
-def _mark_without_replacing(self: Tokens, keys: Any, claim: Claim = NO_CLAIM) -> Claim:
-    return self._store.mark(keys, claim)
-
-
-def _replace_without_marking(self: Tokens, keys: Any, claim: Claim = NO_CLAIM) -> Claim:
-    self._replace(keys)
-    return Claim(claim.keys.union(keys))
-
-
-def _release_keeping_tokens(self: Tokens, claim: Claim) -> None:
-    self._store.unmark(claim)
+def _without_writers(self: CounterStore, name: str, *marked: int) -> int:
+    """Moves the key, and counts nobody."""
+    self._cache.add(name, MOVE)
+    stamp: int = self._cache.incr(name, MOVE)
+    return stamp
 
 
 def _release_at_once(self: Watch, keys: Any) -> None:
@@ -307,44 +315,43 @@ def _without_members(self: Any, write: Any, field: Any, parameters: Any) -> Any:
     return iter(())
 
 
-def _read_without_marks(self: Tokens, keys: Any, note: str) -> Any:
-    found, _ = self._store.read([*keys, note])
-    for key in keys:
-        if key not in found:
-            self._store.add(key, "fixed")
-    found, _ = self._store.read([*keys, note])
-    return [found.get(key) for key in keys], found.get(note)
+def _minted_without_a_bracket(self: Any, *args: Any) -> Any:
+    """As if nothing could happen between what the query saw and the stamps noted with it."""
+    read = Tokens.read
 
-
-def _mint_without_a_bracket(self: Any, note: str, keys: Any, request: Any, *rest: Any) -> Any:
-    """As if nothing could happen between what the query saw and the states noted with it."""
-    tokens = Tokens.read
-
-    def reading(self: Tokens, wanted: Any, note: str) -> Any:
-        states, noted = tokens(self, wanted, note)
-        return ["bracket", *states[1:]] if states else states, noted
+    def reading(self: Tokens, keys: Any) -> Any:
+        stamps = read(self, keys)
+        return [0, *stamps[1:]] if stamps else stamps
 
     Tokens.read = reading  # type: ignore[method-assign]
     try:
-        return _mint(self, note, keys, request, *rest)
+        return _minted(self, *args)
     finally:
-        Tokens.read = tokens  # type: ignore[method-assign]
+        Tokens.read = read  # type: ignore[method-assign]
 
 
-_mint = token_class._mint
+_minted = token_class._minted
 
 READ_MUTANTS = {
-    "no bracket": (token_class, "_mint", _mint_without_a_bracket),
+    "no bracket": (token_class, "_minted", _minted_without_a_bracket),
     "a new member moves no set": (dependencies.Keys, "_sets_of", _without_members),
 }
-WRITE_MUTANTS = {
-    "a mark that keeps the token, and a release too": (Tokens, "release", _release_keeping_tokens),
-    "tokens without marks": (Tokens, "mark", _replace_without_marking),
-    "released before the COMMIT": (Watch, "_mark", _release_at_once),
-    "marks that nobody looks at": (Tokens, "read", _read_without_marks),
+WRITE_MUTANTS: dict[str, list[tuple[Any, str, Any]]] = {
+    "marks that move nothing": [
+        (counters, "MOVE", 0),
+        (counters, "is_same_life", lambda *stamps: True),
+    ],
+    "moves without marks": [
+        (CounterStore, "_count_one_more", _without_writers),
+        (CounterStore, "_count_one_less", _without_writers),
+        (counters, "WRITERS", -1),
+    ],
+    "released before the COMMIT": [(Watch, "_mark", _release_at_once)],
+    "marks that nobody looks at": [(tokens, "WRITERS", 0)],
 }
 
 
+@counted
 @pytest.mark.parametrize("mutant", READ_MUTANTS.values(), ids=READ_MUTANTS.keys())
 def test_a_defect_in_reading_would_be_found(
     steps: Steps, mutant: tuple[Any, str, Any], monkeypatch: pytest.MonkeyPatch
@@ -355,13 +362,13 @@ def test_a_defect_in_reading_would_be_found(
             write_during_a_read(steps, write)
 
 
-@pytest.mark.parametrize("mutant", WRITE_MUTANTS.values(), ids=WRITE_MUTANTS.keys())
+@counted
+@pytest.mark.parametrize("mutants", WRITE_MUTANTS.values(), ids=WRITE_MUTANTS.keys())
 def test_a_defect_in_the_protocol_would_be_found(
-    writer: Steps, mutant: tuple[Any, str, Any], monkeypatch: pytest.MonkeyPatch
+    writer: Steps, mutants: list[tuple[Any, str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(*mutant)
-    if mutant[1] == "release":
-        monkeypatch.setattr(Tokens, "mark", _mark_without_replacing)
+    for mutant in mutants:
+        monkeypatch.setattr(*mutant)
     with pytest.raises(Stale):
         for write in (WAYS["update in a transaction"], WAYS["update"]):
             read_during_a_write(writer, write)

@@ -88,18 +88,53 @@ class Sources:
         self._asked = tuple(dict.fromkeys(s for s in (etag, last_modified) if s is not None))
         self.validators = tuple(s for s in self._asked if isinstance(s, Validator))
         self.are_dates_alone = etag is None
-        self._coroutines = frozenset(s for s in self._asked if iscoroutinefunction(s))
+        self._calls = tuple((s, _call(s)) for s in self._asked)
+        self._async_calls = tuple((s, _async_call(s)) for s in self._asked)
 
     def ask(
         self, request: HttpRequest, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, ...]:
         """What each source says, in order."""
-        return tuple(self._ask(source, request, args, kwargs) for source in self._asked)
+        said = []
+        for source, call in self._calls:
+            try:
+                said.append(call(request, *args, **kwargs))
+            except BaseException as error:
+                said.append(self._caught(source, error))
+        return tuple(said)
+
+    def remembered(
+        self, request: HttpRequest, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, ...] | None:
+        """What each source said last, if all are validators that remember."""
+        if len(self.validators) != len(self._asked):
+            return None
+        said = tuple([source.remembered(request, *args, **kwargs) for source in self.validators])
+        return None if None in said else said
+
+    def still(
+        self,
+        said: tuple[Any, ...],
+        request: HttpRequest,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> bool:
+        """Whether what each validator said is what it says now."""
+        for source, before in zip(self._asked, said, strict=True):
+            if isinstance(before, Version) and not source.still(before, request, *args, **kwargs):  # type: ignore[union-attr]
+                return False
+        return True
 
     async def aask(
         self, request: HttpRequest, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, ...]:
-        return tuple([await self._aask(source, request, args, kwargs) for source in self._asked])
+        said = []
+        for source, call in self._async_calls:
+            try:
+                said.append(await call(request, *args, **kwargs))
+            except BaseException as error:
+                said.append(self._caught(source, error))
+        return tuple(said)
 
     def known(self, said: tuple[Any, ...], subject: Subject) -> Known:
         """What follows from what the sources said."""
@@ -129,31 +164,6 @@ class Sources:
             else:
                 said.append(before)
         return tuple(said)
-
-    def _ask(
-        self, source: Source, request: HttpRequest, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        try:
-            if isinstance(source, Validator):
-                return source.version(request, *args, **kwargs)
-            if source in self._coroutines:
-                return async_to_sync(source)(request, *args, **kwargs)
-            return source(request, *args, **kwargs)
-        except BaseException as error:
-            return self._caught(source, error)
-
-    async def _aask(
-        self, source: Source, request: HttpRequest, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        try:
-            if isinstance(source, Validator):
-                return await source.aversion(request, *args, **kwargs)
-            if source in self._coroutines:
-                return await source(request, *args, **kwargs)
-            # It may use the ORM, which refuses to run in an event loop.
-            return await sync_to_async(source)(request, *args, **kwargs)
-        except BaseException as error:
-            return self._caught(source, error)
 
     def _caught(self, source: Source, error: BaseException) -> Version:
         if isinstance(error, Http404) and isinstance(source, Validator):
@@ -196,14 +206,29 @@ class Sources:
         return first_seen("\n".join([*subject.resource, subject.variant]), text)
 
 
+def _call(source: Source) -> Callable[..., Any]:
+    if isinstance(source, Validator):
+        return source.version
+    return async_to_sync(source) if iscoroutinefunction(source) else source
+
+
+def _async_call(source: Source) -> Callable[..., Any]:
+    if isinstance(source, Validator):
+        return source.aversion
+    # What is synchronous may use the ORM, which refuses to run in an event loop.
+    return source if iscoroutinefunction(source) else sync_to_async(source)
+
+
 def _exists(said: tuple[Any, ...]) -> bool | None:
     """Django's convention: a callable returns ``None`` where the resource does not exist."""
-    states = [
-        answer.exists if isinstance(answer, Version) else answer is not None for answer in said
-    ]
-    if not states or True in states:
-        return True
-    return None if None in states else False
+    exists: bool | None = not said
+    for answer in said:
+        state = answer.exists if isinstance(answer, Version) else answer is not None
+        if state:
+            return True
+        if state is None:
+            exists = None
+    return exists
 
 
 @lru_cache(maxsize=4096)
@@ -215,14 +240,19 @@ def _stated_tag(said: str | EntityTag, variant: str) -> EntityTag:
 
 def _computed_tag(version: Version, variant: str) -> EntityTag:
     assert version.text is not None
-    parts = [
+    return _tag_of(
         version.text,
+        version.weak,
         variant,
         (get_language() or "") if settings.USE_I18N else "",
-        timezone.get_current_timezone_name() if settings.USE_TZ else "",
+        timezone.get_current_timezone() if settings.USE_TZ else "",
         conf.current().BUILD,
-    ]
-    return EntityTag(digest(parts), version.weak)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _tag_of(text: str, weak: bool, *context: object) -> EntityTag:
+    return EntityTag(digest([text, *map(str, context)]), weak)
 
 
 def _is_ambiguous(naive: datetime) -> bool:

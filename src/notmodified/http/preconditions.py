@@ -75,7 +75,12 @@ class Preconditions:
     if_unmodified_since: str | None = None
 
     def __bool__(self) -> bool:
-        return self is not NONE and self != NONE
+        return not (
+            self.if_none_match is None
+            and self.if_modified_since is None
+            and self.if_match is None
+            and self.if_unmodified_since is None
+        )
 
     @classmethod
     def parse(cls, fields: Mapping[str, str]) -> Preconditions:
@@ -119,9 +124,6 @@ class Preconditions:
             return False
         date = parse_date(self.if_modified_since)
         return date is not None and representation.last_modified <= date
-
-
-NONE: Final = Preconditions()
 
 
 @lru_cache(maxsize=4096)
@@ -176,8 +178,9 @@ def _judge_if_none_match(
 
 
 def _weakly_matches(received: EntityTags, current: EntityTag, altered: Altered) -> bool:
-    if any(tag.weakly_matches(current) for tag in received):
-        return True
+    for tag in received.tags:  # the common case, and the one that has to be fast
+        if tag.weakly_matches(current):
+            return True
     return altered is not Altered.NOWHERE and any(
         intermediaries.as_sent(tag).weakly_matches(current) for tag in received
     )

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponseBase, ResponseHeaders
 
 from notmodified.http.caching import directives
 from notmodified.http.dates import format_date, parse_date
@@ -27,15 +27,18 @@ MOST: Final = 16_384
 MOST_VARIANTS: Final = 64
 """How many 200s of one resource, of different versions and request fields; the oldest goes."""
 
-_OF_EACH_ANSWER: Final = frozenset({"cache-status", "date", "etag", "last-modified"})
-"""Fields that whoever answers knows for each answer anew; a tag may be bound to one client."""
+_OF_EACH_ANSWER: Final = frozenset({"cache-status", "date"})
+"""Fields that whoever answers knows for each answer anew."""
+
+_OF_EACH_CLIENT: Final = _OF_EACH_ANSWER | {"etag", "last-modified"}
+"""The same where the validators are bound to one client's secret."""
 
 Resource = tuple[str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class RememberedHeaders:
-    """The fields to repeat, in order.
+    """The fields to repeat.
 
     `expires_after` is the number of seconds after the answer at which it expires, where the
     response said so relatively; the field itself is then not in `fields`.
@@ -43,14 +46,14 @@ class RememberedHeaders:
     whether the 200 held a CSRF token.
     """
 
-    fields: tuple[tuple[str, str], ...]
+    fields: ResponseHeaders
     expires_after: int | None
     marks: tuple[tuple[str, object], ...]
     csrf_masked: bool
 
     def put_on(self, response: HttpResponseBase, now: float) -> None:
-        for name, value in self.fields:
-            response.headers[name] = value
+        # Setting each field would check and convert anew what has been sent before.
+        response.headers._store.update(self.fields._store)
         if self.expires_after is not None:
             response.headers["Expires"] = format_date(int(now) + self.expires_after)
         for attribute, mark in self.marks:
@@ -117,14 +120,14 @@ class HeaderMemory:
         vary = _vary_names(response)
         if "*" in vary:
             return
-        fields = [
-            (name, value)
-            for name, value in repeated_in_304(response.items())
-            if name.lower() not in _OF_EACH_ANSWER
-        ]
+        left_out = _OF_EACH_CLIENT if csrf_masked else _OF_EACH_ANSWER
         expires_after = _expires_after(response, now)
         if expires_after is not None:
-            fields = [field for field in fields if field[0].lower() != "expires"]
+            left_out |= {"expires"}
+        fields = ResponseHeaders({})
+        for name, value in repeated_in_304(response.items()):
+            if name.lower() not in left_out:
+                fields[name] = value
         with self._lock:
             variants = self._resources.get(resource)
             if variants is None or variants.vary != vary:
@@ -132,7 +135,7 @@ class HeaderMemory:
             self._resources.move_to_end(resource)
             key = version, _selecting(vary, request)
             variants.remembered[key] = RememberedHeaders(
-                tuple(fields), expires_after, marks_of(response), csrf_masked
+                fields, expires_after, marks_of(response), csrf_masked
             )
             variants.remembered.move_to_end(key)
             while len(variants.remembered) > MOST_VARIANTS:

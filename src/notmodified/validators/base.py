@@ -61,6 +61,14 @@ class Validator(ABC):
         """The same from async code. Django's database layer is synchronous underneath."""
         return await sync_to_async(self.version)(request, *args, **kwargs)
 
+    def remembered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Version | None:
+        """The version that this process knew last, found without asking anybody.
+
+        It counts for nothing until `still` has confirmed it. ``None`` where there is none, or where
+        asking costs no more.
+        """
+        return None
+
     def still(self, version: Version, request: HttpRequest, *args: Any, **kwargs: Any) -> bool:
         """Whether `version`, read before the view ran, is the version now that it has."""
         return self.version(request, *args, **kwargs) == version

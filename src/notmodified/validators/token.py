@@ -6,27 +6,30 @@ cascades, many-to-many changes, and SQL given to a Django cursor. Does not see w
 programs, and of database triggers. A flushed or restarted cache costs one render per page.
 
 How it works. When a page is first asked for, ``watch`` is called once and says what the page is
-made of. What it said is noted in the cache together with a digest of each dependency's own random
-token. As long as these are the same, the digest is the page's version. Once one moved, the page is
-asked again what it is made of: it may be made of other rows by now.
+made of. What it said is noted in the cache together with the stamp of each dependency. As long as
+these are the same, a digest of them is the page's version. Once one moved, the page is asked again
+what it is made of: it may be made of other rows by now.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
+from uuid import UUID
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest
 
-from notmodified.ledger.stores import StoreError
+from notmodified.ledger.store import StoreError
 from notmodified.reasons import logger
 from notmodified.validators.base import ABSENT, UNKNOWN, Validator, Version, digest, name_of
 from notmodified.validators.identity import NoIdentityError, identity_of, identity_of_values
-from notmodified.writes.dependencies import Keys, watched
+from notmodified.writes.dependencies import Keys, identity, watched
 from notmodified.writes.triggers.declare import tables_of
 from notmodified.writes.watch import tokens, watch
 
@@ -56,6 +59,24 @@ class Members:
 
 
 Watched = models.Model | type[models.Model] | Members
+
+
+_Page = tuple[str, str, tuple[str, ...], tuple[type, ...], tuple[Any, ...]]
+"""What tells a page from others: the database, what `vary` says, and the view's parameters: the
+names of those that have one, the types, and the values."""
+
+_TELLING: Final = frozenset({str, int, bool, UUID})
+"""Types whose values are equal only if they mean the same page."""
+
+_MOST_PAGES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stamped(Version):
+    """A version of a page, and the stamps that its dependencies had under their keys."""
+
+    keys: tuple[str, ...]
+    stamps: list[int]
 
 
 class token(Validator):
@@ -98,80 +119,104 @@ class token(Validator):
                 f"token() cannot tell {self._name} from others like it, because of {error}. Give "
                 f'the token a name of its own: token(..., name="desktop").'
             ) from error
-        self._known: dict[str, list[str]] = {}
+        self._pages: dict[_Page, _Stamped] = {}
         self._lock = Lock()
 
     def version(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Version:
         connection = connections[self._using]
         if not watch(connection).sees_present():
             return UNKNOWN
-        keys = Keys(connection)
-        note = self._note(keys, request, args, kwargs)
+        page = self._page(connection, request, args, kwargs)
         try:
-            text = self._current(note)
-            if text is None:
-                text = self._mint(note, keys, request, args, kwargs)
+            known = self._confirmed(self._pages.get(page))
+            if known is not None:
+                return known
+            return self._noted(page) or self._minted(page, connection, request, args, kwargs)
         except StoreError as error:
             logger.warning("token: %s", error)
             return UNKNOWN
-        return UNKNOWN if text is None else ABSENT if text == "" else Version(text)
+
+    def remembered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Version | None:
+        connection = connections[self._using]
+        if not watch(connection).sees_present():
+            return None
+        return self._pages.get(self._page(connection, request, args, kwargs))
 
     def still(self, version: Version, request: HttpRequest, *args: Any, **kwargs: Any) -> bool:
-        """Whether the page's token is the one it was, also where the view has read in between."""
-        keys = Keys(connections[self._using])
+        """Whether nothing that the page is made of has moved meanwhile."""
+        if not isinstance(version, _Stamped):
+            return True  # it stands for no content
         try:
-            return self._current(self._note(keys, request, args, kwargs)) == version.text
+            return self._confirmed(version) is not None
         except StoreError:
             return False
 
-    def _note(
-        self, keys: Keys, request: HttpRequest, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> str:
-        """The page's key: this token, the database, and the view's parameters."""
+    def _confirmed(self, version: _Stamped | None) -> Version | None:
+        if version is not None and tokens().are(version.keys, version.stamps):
+            return version
+        return None
+
+    def _page(
+        self,
+        connection: BaseDatabaseWrapper,
+        request: HttpRequest,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> _Page:
+        database = identity(connection)
         varied = "" if self._vary is None else str(self._vary(request, *args, **kwargs))
+        names = tuple(sorted(kwargs))
+        values = *args, *[kwargs[name] for name in names]
+        types = tuple([type(value) for value in values])
+        if _TELLING.issuperset(types):
+            return database, varied, names, types, values
         try:
-            parameters = identity_of_values([*args, *sorted(kwargs.items())])
+            return database, varied, names, (), (identity_of_values(values),)
         except NoIdentityError as error:
             raise TypeError(
                 f"token() of {self._name} cannot tell pages apart by the view's parameter "
                 f"{error}. Give the view a str, an int or a UUID, or use combine()."
             ) from error
-        return digest([self._identity, keys.any(), varied, parameters])
 
-    def _current(self, note: str) -> str | None:
-        """The page's token, if what it depends on has not moved since it was minted."""
-        for _ in range(2):
-            keys = self._known.get(note, [])
-            states, noted = tokens().read(keys, note)
-            if noted is None:
-                return None
-            state, noted_keys = json.loads(noted)
-            if noted_keys == keys:
-                fresh = states is not None and digest([note, *states]) == state
-                return state if fresh else None
-            self._remember(note, noted_keys)
-        return None
+    def _note(self, page: _Page) -> str:
+        """The page's name in the cache, the same in every process."""
+        database, varied, names, types, values = page
+        kinds = [type_.__name__ for type_ in types]
+        return digest(
+            [self._identity, database, varied, *map(identity_of_values, (names, kinds, values))]
+        )
 
-    def _mint(
+    def _noted(self, page: _Page) -> Version | None:
+        """The version that another process has noted, if it is current."""
+        noted = tokens().noted(self._note(page))
+        if noted is None:
+            return None
+        keys, stamps = json.loads(noted)
+        if not tokens().are(keys, stamps):
+            return None
+        return self._remember(page, keys, stamps)
+
+    def _minted(
         self,
-        note: str,
-        keys: Keys,
+        page: _Page,
+        connection: BaseDatabaseWrapper,
         request: HttpRequest,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> str | None:
-        """A new token for the page; empty where it does not exist; ``None`` while writers are busy.
+    ) -> Version:
+        """A new version for the page; not known while writers are busy.
 
-        It is the digest of its dependencies' tokens, so that all processes mint the same. The two
+        It is the digest of its dependencies' stamps, so that all processes mint the same. The two
         readings of the key that every write moves bracket the query: if they are equal, nothing
-        has moved between what the query saw and the states that are noted with it.
+        has moved between what the query saw and the stamps that are noted with it.
         """
-        before, _ = tokens().read([keys.any()], note)
+        keys = Keys(connection)
+        before = tokens().read([keys.any()])
         if before is None:
-            return None
+            return UNKNOWN
         parts = self._watch(_NoRequest(self) if self._vary is None else request, *args, **kwargs)
         if parts is None:
-            return ""
+            return ABSENT
         if isinstance(parts, models.QuerySet):
             raise TypeError(
                 f"{self._name} returned a queryset to token(), which says nothing of rows that "
@@ -181,20 +226,21 @@ class token(Validator):
             )
         wanted = sorted(self._keys(keys, parts))
         if not wanted:
-            return None  # what is made of nothing today may be made of something tomorrow
-        states, _ = tokens().read([keys.any(), *wanted], note)
-        if states is None or states[0] != before[0]:
-            return None
-        state = digest([note, *states[1:]])
-        tokens().note(note, json.dumps([state, wanted]))
-        self._remember(note, wanted)
-        return state
+            return UNKNOWN  # what is made of nothing today may be made of something tomorrow
+        stamps = tokens().read([keys.any(), *wanted])
+        if stamps is None or stamps[:1] != before:
+            return UNKNOWN
+        tokens().note(self._note(page), json.dumps([wanted, stamps[1:]]))
+        return self._remember(page, wanted, stamps[1:])
 
-    def _remember(self, note: str, keys: list[str]) -> None:
+    def _remember(self, page: _Page, keys: list[str], stamps: list[int]) -> Version:
+        text = digest([self._note(page), *map(str, stamps)])
+        version = _Stamped(text, keys=tuple(keys), stamps=stamps)
         with self._lock:
-            while len(self._known) >= 65_536:
-                self._known.pop(next(iter(self._known)))
-            self._known[note] = keys
+            while len(self._pages) >= _MOST_PAGES:
+                self._pages.pop(next(iter(self._pages)))
+            self._pages[page] = version
+        return version
 
     def _keys(self, keys: Keys, parts: Iterable[Watched]) -> set[str]:
         found: set[str] = set()

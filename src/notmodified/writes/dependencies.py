@@ -53,14 +53,14 @@ def identity(connection: BaseDatabaseWrapper) -> str:
     Asked of the server, once per process: two processes may know it by different addresses.
     """
     settings = connection.settings_dict
-    spelt = tuple(str(settings.get(part) or "") for part in ("HOST", "PORT", "NAME"))
-    key = (connection.vendor, *spelt)
-    if key not in _KNOWN:
-        _KNOWN[key] = _ask_identity(connection, spelt[-1])
-    return _KNOWN[key]
+    key = connection.vendor, settings.get("HOST"), settings.get("PORT"), settings.get("NAME")
+    found = _KNOWN.get(key)
+    if found is None:
+        found = _KNOWN[key] = _ask_identity(connection, str(settings.get("NAME") or ""))
+    return found
 
 
-_KNOWN: Final[dict[tuple[str, ...], str]] = {}
+_KNOWN: Final[dict[tuple[Any, ...], str]] = {}
 
 
 def _ask_identity(connection: BaseDatabaseWrapper, name: str) -> str:

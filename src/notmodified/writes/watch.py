@@ -13,25 +13,28 @@ Rules of this module:
   worker interrupted), the marks stay.
 - Under ``TestCase`` the test's own transaction counts as the world around it.
 - A token may be used in a transaction only as long as that has read nothing: in a snapshot the
-  view would read a past that the token has left behind.
+  view would read a past that the token has left behind. The same holds while a cursor of SQLite is
+  still being read.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
+from weakref import WeakSet
 
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from notmodified import conf
-from notmodified.ledger.stores import NO_CLAIM, StoreError, store_for
+from notmodified.ledger.store import NO_CLAIM, StoreError
+from notmodified.ledger.stores import store_for
 from notmodified.ledger.tokens import Tokens
 from notmodified.writes.dependencies import Keys, watched
+from notmodified.writes.rows import Fetched, Reading, Rows
 from notmodified.writes.statements import without_front, writes_of
 
 MOST_KEYS: Final = 256
@@ -72,6 +75,7 @@ class Watch:
         self._claim = NO_CLAIM
         self._touched = False
         self._begun_by_sql = False
+        self._being_read: WeakSet[Reading] = WeakSet()
         # First, because who takes a wrapper of theirs away again takes the last.
         connection.execute_wrappers.insert(0, self._execute)
         for name in ("_commit", "_rollback", "close"):
@@ -98,7 +102,7 @@ class Watch:
     def sees_present(self) -> bool:
         """Whether what the next statement reads is what is committed by now."""
         self._settle()
-        return not self._touched
+        return not self._touched and not self._being_read
 
     def _execute(
         self,
@@ -113,7 +117,7 @@ class Watch:
         if many:
             params = list(params)  # a generator can be read once
         cursor = context["cursor"]
-        if isinstance(cursor.cursor, _Fetched):
+        if isinstance(cursor.cursor, Rows):
             cursor.cursor = cursor.cursor.cursor
         self._settle()
         keys = self._keys_of(sql, params, many)
@@ -124,9 +128,11 @@ class Watch:
             if not self.in_transaction():
                 self._ended(error)
             raise
-        ends = keys and self._connection.vendor == "sqlite" and not self.in_transaction()
-        if ends and cursor.description is not None:
-            cursor.cursor = _Fetched(cursor.cursor)
+        if self._connection.vendor == "sqlite" and cursor.description is not None:
+            ends = keys and not self.in_transaction()
+            cursor.cursor = (
+                Fetched(cursor.cursor) if ends else Reading(cursor.cursor, self._being_read)
+            )
         if self._connection.vendor == "mysql":
             self._notice_control(sql)
         self._touched = self.in_transaction() and (self._touched or not _CONTROL.match(str(sql)))
@@ -155,7 +161,7 @@ class Watch:
         return keys
 
     def _mark(self, keys: set[str]) -> None:
-        new = keys - self._claim.keys
+        new = keys - self._claim.stamps.keys()
         if not new:
             return
         try:
@@ -168,13 +174,13 @@ class Watch:
 
     def _release(self) -> None:
         claim, self._claim = self._claim, NO_CLAIM
-        if not claim.keys:
+        if not claim.stamps:
             return
         try:
             tokens().release(claim)
         except StoreError:
             # The write has ended and cannot be undone. Its marks stay, so nothing becomes stale.
-            logger.exception("tokens: %d marks could not be taken back", len(claim.keys))
+            logger.exception("tokens: %d marks could not be taken back", len(claim.stamps))
 
     def _settle(self) -> None:
         """Notice that no transaction is open, however it ended."""
@@ -211,35 +217,6 @@ class Watch:
             return result
 
         return ended
-
-
-class _Fetched:
-    """A driver's cursor whose rows have been fetched already, to be handed out as asked for.
-
-    SQLite ends a statement with a RETURNING clause, and with it the transaction, only when its last
-    row has been fetched.
-    """
-
-    def __init__(self, cursor: Any) -> None:
-        self.cursor = cursor
-        self._rows = deque(cursor.fetchall())
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.cursor, name)
-
-    def __iter__(self) -> Iterator[Any]:
-        while self._rows:
-            yield self._rows.popleft()
-
-    def fetchone(self) -> Any:
-        return self._rows.popleft() if self._rows else None
-
-    def fetchmany(self, size: int | None = None) -> list[Any]:
-        wanted = self.cursor.arraysize if size is None else size
-        return [self._rows.popleft() for _ in range(min(wanted, len(self._rows)))]
-
-    def fetchall(self) -> list[Any]:
-        return self.fetchmany(len(self._rows))
 
 
 def watch(connection: BaseDatabaseWrapper) -> Watch:
