@@ -83,6 +83,13 @@ def cached_304(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=304)
 
 
+def cached(request: HttpRequest) -> str:
+    """The practice by hand: a token in the cache, found by Django's own means."""
+    from django.core.cache import cache as django_cache
+
+    return str(django_cache.get_or_set("token", "v1"))
+
+
 def held_304(request: HttpRequest) -> HttpResponse:
     """The floor: one trip to the cache server for two keys, by a client that is held."""
     _held_question()
@@ -140,6 +147,7 @@ def views() -> dict[str, Any]:
         "cached-304": cached_304,
         "held-304": held_304,
         "django-condition": http.etag(constant)(books),
+        "django-token": http.etag(cached)(books),
         "condition": decorators.etag(constant)(books),
         "content": decorators.etag(content())(books),
         "field": decorators.etag(field(book))(books),

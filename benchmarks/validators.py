@@ -23,6 +23,7 @@ NAMES = [
     "plain",
     "django-condition",
     "condition",
+    "django-token",
     "token",
     "field-one",
     "field",
@@ -33,7 +34,15 @@ NAMES = [
     "held-304",
 ]
 WITHOUT_TAG = {"empty-304", "plain", "cached-304", "held-304"}
-WITH_SERVER = ["empty-304", "plain", "django-condition", "condition", "token", *NAMES[-2:]]
+WITH_SERVER = [
+    "empty-304",
+    "plain",
+    "django-condition",
+    "condition",
+    "django-token",
+    "token",
+    *NAMES[-2:],
+]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponseBase, ResponseHeaders
 from django.utils.log import log_response
 
 from notmodified.http.caching import with_stated_freshness
@@ -37,6 +37,12 @@ DATED_FLAG = "notmodified.dated"
 
 class NotModified(HttpResponseNotModified):
     """A 304 of ours: it has every field that the 200 has got so far."""
+
+    def __init__(self, headers: ResponseHeaders) -> None:
+        # What Django does here, but for the Content-Type that it makes and takes away again.
+        HttpResponseBase.__init__(self, content_type="")
+        self.headers = headers
+        self.content = b""
 
 
 def is_successful(response: HttpResponseBase) -> bool:
@@ -85,8 +91,9 @@ def not_modified(
     remembered: RememberedHeaders, representation: Representation, now: float
 ) -> NotModified:
     """The 304 in place of a 200 that is remembered."""
-    response = NotModified(content_type="")
-    remembered.put_on(response, now)
+    response = NotModified(remembered.headers(now))
+    for attribute, mark in remembered.marks:
+        setattr(response, attribute, mark)
     if remembered.csrf_masked:
         put_validators(response, representation)
     return response
@@ -94,9 +101,7 @@ def not_modified(
 
 def not_modified_after(request: HttpRequest, response: HttpResponseBase) -> NotModified:
     """The 304 in place of `response`."""
-    answer = NotModified(content_type="")
-    for name, value in repeated_in_304(response.items()):
-        answer.headers[name] = value
+    answer = NotModified(ResponseHeaders(dict(repeated_in_304(response.items()))))
     for attribute, mark in marks_of(response):
         setattr(answer, attribute, mark)
     answer.cookies = response.cookies

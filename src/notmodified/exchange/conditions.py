@@ -95,7 +95,7 @@ class Conditions:
         variant: str = "",
     ) -> HttpResponseBase:
         """The answer to `request`, from `view` where it must run."""
-        turn = self.turn(request, args, kwargs, variant=variant)
+        turn = Turn(self, request, args, kwargs or {}, variant)
         early = turn.before()
         if early is not None:
             return early
@@ -165,7 +165,9 @@ class Turn:
         self._required = conditions.precondition_required
         self._serial = conditions.serial
         # Django REST framework wraps the request; callables get the one that the view gets.
-        self._request: HttpRequest = getattr(request, "_request", request)
+        self._request: HttpRequest = (
+            request if isinstance(request, HttpRequest) else request._request
+        )
         self.args, self.kwargs = args, kwargs
         self.call = (request, args, kwargs)
         self._method = request.method or ""
@@ -179,9 +181,11 @@ class Turn:
 
     def before(self) -> HttpResponseBase | None:
         """The answer that needs no view, if there is one."""
-        return self._from_memory() or self._answer_to(
-            self._sources.ask(*self.call) if self._asks_before() else None
-        )
+        if self._safe and self._preconditions and self._sources.remember:
+            early = self._from_memory()
+            if early is not None:
+                return early
+        return self._answer_to(self._sources.ask(*self.call) if self._asks_before() else None)
 
     async def abefore(self) -> HttpResponseBase | None:
         return self._answer_to(
@@ -215,8 +219,6 @@ class Turn:
         They are asked last, when all else is done: what runs after the trip to a cache runs from a
         cold processor, and takes twice as long.
         """
-        if not (self._safe and self._preconditions):
-            return None
         said = self._sources.remembered(*self.call)
         if said is None:
             return None
@@ -233,8 +235,10 @@ class Turn:
     def _answer_to(self, said: tuple[Any, ...] | None) -> HttpResponseBase | None:
         if said is not None:
             self._known = self._sources.known(said, self._subject)
+        if not self._preconditions and self._safe:
+            return None
         if self._safe:
-            return self._before_safe() if self._preconditions else None
+            return self._before_safe()
         if self._required and self._method in _REQUIRING and not self._preconditions:
             return answers.precondition_required(self._request)
         if said is not None and self._judge(self._known.representation) is _FAILED:
@@ -257,18 +261,19 @@ class Turn:
 
     def _judged(self) -> tuple[Verdict, RememberedHeaders, Representation] | None:
         """The verdict on what is known, if the view's 200 under it is remembered."""
-        representation = self._known.representation
+        representation, subject = self._known.representation, self._subject
         version = self._version()
         if version is None:
             self._reason = self._known.reason or Reason.NO_VERSION
             return None
-        remembered = MEMORY.recall(self._subject.resource, self._request, version)
+        remembered = MEMORY.recall(subject.resource, self._request, version)
         if remembered is None:
             self._reason = Reason.HEADERS_UNKNOWN
             return None
         if remembered.csrf_masked:
             representation = _bound_to_secret(self._request, representation)
-        return self._judge(representation), remembered, representation
+        verdict = self._preconditions.judge(self._method, representation, altered=altered())
+        return verdict, remembered, representation
 
     def _version(self) -> tuple[int, EntityTag | None, int | None] | None:
         """What a remembered 200 is found by; ``None`` where nothing tells one from the next."""

@@ -88,6 +88,8 @@ class Sources:
         self._asked = tuple(dict.fromkeys(s for s in (etag, last_modified) if s is not None))
         self.validators = tuple(s for s in self._asked if isinstance(s, Validator))
         self.are_dates_alone = etag is None
+        self.remember = self._asked == self.validators
+        """Whether all are validators, which may remember what they said last."""
         self._calls = tuple((s, _call(s)) for s in self._asked)
         self._async_calls = tuple((s, _async_call(s)) for s in self._asked)
 
@@ -106,9 +108,7 @@ class Sources:
     def remembered(
         self, request: HttpRequest, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, ...] | None:
-        """What each source said last, if all are validators that remember."""
-        if len(self.validators) != len(self._asked):
-            return None
+        """What each source said last; only if :attr:`remember`."""
         said = tuple([source.remembered(request, *args, **kwargs) for source in self.validators])
         return None if None in said else said
 

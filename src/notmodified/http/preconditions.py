@@ -100,30 +100,19 @@ class Preconditions:
         if self.if_match is not None:
             if not _if_match(self.if_match, representation, altered):
                 return Verdict.PRECONDITION_FAILED
-        elif self._changed_since_unmodified_date(representation):
+        elif self.if_unmodified_since is not None and _changed_since(
+            self.if_unmodified_since, representation
+        ):
             return Verdict.PRECONDITION_FAILED
         if self.if_none_match is not None:
             return _judge_if_none_match(self.if_none_match, method, representation, altered)
-        if method in SAFE_TO_REPEAT and self._unchanged_since_modified_date(representation):
+        if (
+            self.if_modified_since is not None
+            and method in SAFE_TO_REPEAT
+            and _unchanged_since(self.if_modified_since, representation)
+        ):
             return Verdict.NOT_MODIFIED
         return Verdict.PROCEED
-
-    def _changed_since_unmodified_date(self, representation: Representation) -> bool:
-        if self.if_unmodified_since is None or representation.last_modified is None:
-            return False
-        date = parse_date(self.if_unmodified_since)
-        if date is None:
-            return False
-        # An unsettled time may stand for a change that the sender of the date has not seen.
-        return representation.last_modified > date or not representation.settled
-
-    def _unchanged_since_modified_date(self, representation: Representation) -> bool:
-        if self.if_modified_since is None or representation.last_modified is None:
-            return False
-        if not representation.settled:
-            return False
-        date = parse_date(self.if_modified_since)
-        return date is not None and representation.last_modified <= date
 
 
 @lru_cache(maxsize=4096)
@@ -143,6 +132,21 @@ def parse_fields(
         if_modified_since,
         if_unmodified_since,
     )
+
+
+def _changed_since(value: str, representation: Representation) -> bool:
+    date = parse_date(value)
+    if date is None or representation.last_modified is None:
+        return False
+    # An unsettled time may stand for a change that the sender of the date has not seen.
+    return representation.last_modified > date or not representation.settled
+
+
+def _unchanged_since(value: str, representation: Representation) -> bool:
+    if representation.last_modified is None or not representation.settled:
+        return False
+    date = parse_date(value)
+    return date is not None and representation.last_modified <= date
 
 
 def _if_match(received: EntityTags, representation: Representation, altered: Altered) -> bool:
@@ -179,7 +183,7 @@ def _judge_if_none_match(
 
 def _weakly_matches(received: EntityTags, current: EntityTag, altered: Altered) -> bool:
     for tag in received.tags:  # the common case, and the one that has to be fast
-        if tag.weakly_matches(current):
+        if tag.opaque == current.opaque:
             return True
     return altered is not Altered.NOWHERE and any(
         intermediaries.as_sent(tag).weakly_matches(current) for tag in received

@@ -51,13 +51,14 @@ class RememberedHeaders:
     marks: tuple[tuple[str, object], ...]
     csrf_masked: bool
 
-    def put_on(self, response: HttpResponseBase, now: float) -> None:
+    def headers(self, now: float) -> ResponseHeaders:
+        """The fields, for an answer that is made `now`."""
+        headers = ResponseHeaders({})
         # Setting each field would check and convert anew what has been sent before.
-        response.headers._store.update(self.fields._store)
+        headers._store.update(self.fields._store)
         if self.expires_after is not None:
-            response.headers["Expires"] = format_date(int(now) + self.expires_after)
-        for attribute, mark in self.marks:
-            setattr(response, attribute, mark)
+            headers["Expires"] = format_date(int(now) + self.expires_after)
+        return headers
 
 
 def marks_of(response: HttpResponseBase) -> tuple[tuple[str, object], ...]:
@@ -156,7 +157,7 @@ def _vary_names(response: HttpResponseBase) -> tuple[str, ...]:
 
 
 def _selecting(vary: tuple[str, ...], request: HttpRequest) -> tuple[str | None, ...]:
-    return tuple([request.META.get(name) for name in vary])
+    return tuple([request.META.get(name) for name in vary]) if vary else ()
 
 
 def _expires_after(response: HttpResponseBase, now: float) -> int | None:
