@@ -40,10 +40,15 @@ def main() -> None:
         f"{os.cpu_count()} cores, Python {platform.python_version()}, Django {django.get_version()}"
     )
     parts = [HEAD.format(machine=machine)]
-    parts.append("## A 304 by each validator, in process\n")
+    parts.append("## A 304 by each validator\n")
     parts.append(
         "The whole of Django's handler with its default middleware, SQLite, a page of 200 rows as "
-        "JSON. `cached-304` is a view that asks Django's cache once and answers an empty 304.\n"
+        "JSON; once called in process, and once over HTTP from gunicorn with one thread, on a "
+        "connection kept alive. `held-304` is the floor: a view that makes one trip to the cache "
+        "for two keys, by a client that is held, and answers an empty 304. `cached-304` asks "
+        "Django's cache once instead. `django-token` is the practice by hand: Django's `etag` with "
+        "a token from Django's cache. The cache server shares the worker's core: between two "
+        "cores of a virtual machine, a trip takes up to four times as long.\n"
     )
     parts.append(run("benchmarks.validators"))
     parts.append("\n## `table()` and `field()` against the table's size\n")

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import django
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import call_command
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators import http
@@ -164,6 +166,18 @@ def chosen(request: HttpRequest, name: str) -> HttpResponse:
 
 
 urlpatterns = [path("<str:name>/", chosen)]
+
+
+def application() -> WSGIHandler:
+    """The project, set up and filled."""
+    django.setup()
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    from tests.site.models import Book, Shelf
+
+    if not Book.objects.exists():
+        Shelf.objects.create(pk=1, name="one")
+        Book.objects.bulk_create(Book(title=f"Book {n}", copies=n) for n in range(1000))
+    return WSGIHandler()
 
 
 def caller(handler: WSGIHandler, name: str, tag: str | None) -> Callable[[], tuple[str, str]]:

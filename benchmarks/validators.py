@@ -1,7 +1,7 @@
 """Each validator's 304 against an empty 304 view, Django's ``condition``, and the plain page.
 
-``python -m benchmarks.validators``; with the real caches after ``scripts/services start redis
-memcached``. Prints Markdown.
+``python -m benchmarks.validators``: in process, then over HTTP (:mod:`benchmarks.served`); with the
+real caches after ``scripts/services start redis memcached``. Prints Markdown.
 
 Rule: this process and the cache server share one processor core. Otherwise what is measured is how
 long a core takes to wake: on a virtual machine up to four times a trip from process to process.
@@ -46,11 +46,15 @@ WITH_SERVER = [
 
 
 @contextmanager
-def one_core() -> Iterator[None]:
-    """This process and the cache servers on the same core, for as long as this lasts."""
+def on_one_core(process: int) -> Iterator[None]:
+    """That process and the cache servers on the same core, for as long as this lasts."""
     everywhere = os.sched_getaffinity(0)
     core = {max(everywhere)}
-    threads = [0, *(int(task.name) for pid in _servers() for task in pid.glob("task/*"))]
+    threads = [
+        int(task.name)
+        for pid in [process, *_servers()]
+        for task in Path("/proc", str(pid), "task").iterdir()
+    ]
     for thread in threads:
         os.sched_setaffinity(thread, core)
     try:
@@ -60,31 +64,19 @@ def one_core() -> Iterator[None]:
             os.sched_setaffinity(thread, everywhere)
 
 
-def _servers() -> Iterator[Path]:
+def _servers() -> list[int]:
     """The processes that ``scripts/services`` has started for the caches."""
     script = [sys.executable, "scripts/services", "status", "redis", "memcached"]
     status = subprocess.run(script, capture_output=True, text=True, check=True).stdout
-    for pid in re.findall(r"pid (\d+)", status):
-        yield Path("/proc", pid)
+    return [int(pid) for pid in re.findall(r"pid (\d+)", status)]
 
 
 def measure(cache: str) -> None:
     """One cache, in a process of its own."""
-    import django
-    from django.core.handlers.wsgi import WSGIHandler
-    from django.core.management import call_command
-
     from benchmarks.interleaved import as_markdown, compare
-    from benchmarks.project import caller
+    from benchmarks.project import application, caller
 
-    django.setup()
-    call_command("migrate", run_syncdb=True, verbosity=0)
-    from tests.site.models import Book, Shelf
-
-    if not Book.objects.exists():
-        Shelf.objects.create(pk=1, name="one")
-        Book.objects.bulk_create(Book(title=f"Book {n}", copies=n) for n in range(1000))
-    handler = WSGIHandler()
+    handler = application()
     calls = {}
     for name in NAMES if cache == "locmem" else WITH_SERVER:
         tag = None
@@ -94,9 +86,14 @@ def measure(cache: str) -> None:
         calls[name]()
         status, _ = calls[name]()
         assert status.startswith("200" if name == "plain" else "304"), (name, status)
-    print(f"\n### Tokens in {cache}\n")
-    with one_core():
+    print(f"\n### In process, tokens in {cache}\n")
+    with on_one_core(os.getpid()):
         print(as_markdown(compare(calls, "empty-304"), "empty 304 view"))
+        if cache == "locmem":
+            pair = {name: calls[name] for name in ("django-condition", "condition")}
+            print("\n### The same callable under Django's `condition` and ours\n")
+            ratios = compare(pair, "django-condition", rounds=151)
+            print(as_markdown(ratios, "Django's `condition`"))
 
 
 def main() -> None:
@@ -113,8 +110,9 @@ def main() -> None:
                 "BENCH_DATABASE": str(Path(directory) / "bench.sqlite3"),
                 "BENCH_CACHE": cache,
             }
-            command = [sys.executable, "-m", "benchmarks.validators", cache]
-            subprocess.run(command, env=environment, check=True)
+            for module in ("validators", "served"):
+                command = [sys.executable, "-m", f"benchmarks.{module}", cache]
+                subprocess.run(command, env=environment, check=True)
     missing = {"memcached", "redis"} - set(caches)
     if missing:
         print(f"\nLeft out, for want of a server: {', '.join(sorted(missing))}.")
