@@ -14,8 +14,7 @@ leaves a set was on the page that depends on it.
 
 Rules of this module:
 
-- Only values whose equality is the same in Python and in every database narrow: integers and
-  UUIDs. Text does not: collations differ.
+- Only values whose equality is the same in Python and in every database narrow (``sql.values``).
 - A key carries the database's own identity, not only its alias: two projects may share a cache.
 """
 
@@ -25,7 +24,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Final
-from uuid import UUID
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
@@ -36,6 +34,7 @@ from django.dispatch import receiver
 
 from notmodified import conf
 from notmodified.ledger.tokens import key_of
+from notmodified.sql.values import Kind
 from notmodified.writes.statements import Write
 
 ANY: Final = "any"
@@ -126,20 +125,8 @@ def _forget(*, setting: str, **kwargs: Any) -> None:
 
 def canonical(field: models.Field[Any, Any], value: Any) -> str | None:
     """`value` of `field` as text that is equal where the database calls it equal, or ``None``."""
-    while isinstance(field, models.ForeignKey):
-        field = field.target_field
-    try:
-        if isinstance(field, models.IntegerField | models.AutoField):
-            # Of other kinds the database knows how it rounds them, or what it reads in a text.
-            plain = isinstance(value, int) or (
-                isinstance(value, str) and value.isascii() and value.isdecimal()
-            )
-            return str(int(value)) if plain else None
-        if isinstance(field, models.UUIDField):
-            return (value if isinstance(value, UUID) else UUID(str(value))).hex
-    except (TypeError, ValueError):
-        return None
-    return None
+    kind = Kind.of(field)
+    return None if kind is None or value is None else kind.canonical(value)
 
 
 class Keys:

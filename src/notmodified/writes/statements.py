@@ -14,44 +14,31 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
 
 import sqlglot
 from sqlglot import exp
 
-_DIALECTS: Final = {"sqlite": "sqlite", "postgresql": "postgres", "mysql": "mysql"}
+from notmodified.sql.text import (
+    DIALECTS,
+    LOST,
+    Operand,
+    filled,
+    numbered,
+    operand_of,
+    without_front,
+)
+
 _READS: Final = re.compile(
     r"\(*(?:SELECT|VALUES|SAVEPOINT|RELEASE|ROLLBACK|BEGIN|START|COMMIT|SET|SHOW|PRAGMA|EXPLAIN"
     r"|DECLARE|FETCH|CLOSE|DESCRIBE|LOCK|ANALYZE|VACUUM|CHECKSUM)\b",
     re.IGNORECASE,
 )
 _PARSED: Final = re.compile(r"\(*(?:INSERT|UPDATE|DELETE|WITH|SELECT)\b", re.IGNORECASE)
-_IN_FRONT: Final = re.compile(r"(?:\s+|--[^\n]*\n|/\*(?!!).*?\*/)+", re.DOTALL)
 _WRITING_WORDS: Final = re.compile(
     r"\b(?:INSERT|UPDATE|DELETE|MERGE|REPLACE|TRUNCATE|INTO)\b", re.IGNORECASE
 )
-_PLACEHOLDER: Final = re.compile(
-    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*` | (?P<percent>%%) | (?P<parameter>%s)""",
-    re.VERBOSE,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A value that comes with each execution."""
-
-    index: int
-
-
-class Null(Enum):
-    """SQL's NULL, given as such in the text."""
-
-    NULL = None
-
-
-Operand = Parameter | Null | int | str
 Assignments = tuple[tuple[str, Operand | None], ...]
 
 
@@ -78,8 +65,8 @@ class Write:
         """The values of `column` in the rows touched; ``None`` where they can be any."""
         for name, operands in self.where:
             if name == column:
-                values = [_filled(operand, parameters) for operand in operands]
-                return None if any(value is _LOST for value in values) else values
+                values = [filled(operand, parameters) for operand in operands]
+                return None if any(value is LOST for value in values) else values
         return None
 
     def new_values(self, column: str, parameters: Sequence[Any] | None) -> list[Any] | None:
@@ -90,29 +77,11 @@ class Write:
         for assignments in self.sets:
             for name, operand in assignments:
                 if name == column:
-                    value = _LOST if operand is None else _filled(operand, parameters)
-                    if value is _LOST:
+                    value = LOST if operand is None else filled(operand, parameters)
+                    if value is LOST:
                         return None
                     found.append(value)
         return found
-
-
-_LOST: Final = object()
-
-
-def _filled(operand: Operand, parameters: Sequence[Any] | None) -> Any:
-    if isinstance(operand, Null):
-        return None
-    if not isinstance(operand, Parameter):
-        return operand
-    if parameters is None or operand.index >= len(parameters):
-        return _LOST
-    return parameters[operand.index]
-
-
-def without_front(sql: str) -> str:
-    """`sql` without the blanks and comments in front of it."""
-    return _IN_FRONT.sub("", sql, count=1) if _IN_FRONT.match(sql) else sql
 
 
 @lru_cache(maxsize=2048)
@@ -123,11 +92,11 @@ def writes_of(sql: str, vendor: str) -> tuple[Write, ...] | None:
         return ()
     if not _PARSED.match(sql):
         return None
-    numbered = _numbered(sql)
-    if numbered is None:
+    text = numbered(sql)
+    if text is None:
         return None
     try:
-        tree: Any = sqlglot.parse_one(numbered, dialect=_DIALECTS.get(vendor))
+        tree: Any = sqlglot.parse_one(text, dialect=DIALECTS.get(vendor))
     except (sqlglot.errors.SqlglotError, RecursionError):
         return None
     if isinstance(tree, exp.Insert):
@@ -140,27 +109,6 @@ def writes_of(sql: str, vendor: str) -> tuple[Write, ...] | None:
         # A SELECT that only mentions a writing word, a CTE that writes, or SELECT … INTO.
         return None if tree.find(exp.Into) else _wide(tree)
     return None
-
-
-def _numbered(sql: str) -> str | None:
-    """`sql` with its placeholders as ``:p0``, ``:p1`` …; ``%s`` would read as a modulo.
-
-    ``None`` if one stands within quotes, where drivers fill it in all the same.
-    """
-    count, quoted = 0, False
-
-    def number(match: re.Match[str]) -> str:
-        nonlocal count, quoted
-        if match["percent"]:
-            return "%"
-        if not match["parameter"]:
-            quoted |= "%s" in match[0].replace("%%", "")
-            return match[0]
-        count += 1
-        return f":p{count - 1}"
-
-    result = _PLACEHOLDER.sub(number, sql)
-    return None if quoted else result
 
 
 def _is_plain(tree: exp.Expression) -> bool:
@@ -202,19 +150,6 @@ def _name(tree: exp.Expression) -> str:
     return table.name.lower()
 
 
-def _operand(node: exp.Expression | None) -> Operand | None:
-    if isinstance(node, exp.Placeholder):
-        name = str(node.this)
-        return Parameter(int(name[1:])) if name[1:].isdecimal() else None
-    if isinstance(node, exp.Null):
-        return Null.NULL
-    if isinstance(node, exp.Literal):
-        return (
-            str(node.this) if node.is_string else int(node.this) if node.this.isdecimal() else None
-        )
-    return None
-
-
 def _insert(tree: exp.Insert) -> Write:
     table = _name(tree)
     replaces = bool(
@@ -235,7 +170,7 @@ def _insert(tree: exp.Insert) -> Write:
         values = row.expressions if isinstance(row, exp.Tuple) else [row]
         if len(values) != len(columns):
             return Write(table, inserts=True)
-        rows.append(tuple(zip(columns, map(_operand, values), strict=True)))
+        rows.append(tuple(zip(columns, map(operand_of, values), strict=True)))
     return Write(table, sets=tuple(rows), inserts=True)
 
 
@@ -247,7 +182,7 @@ def _update(tree: exp.Update) -> Write:
         target = assignment.this
         if not isinstance(assignment, exp.EQ) or not isinstance(target, exp.Column):
             return Write(_name(tree), _fixed(tree))
-        assignments.append((target.name.lower(), _operand(assignment.expression)))
+        assignments.append((target.name.lower(), operand_of(assignment.expression)))
     return Write(_name(tree), _fixed(tree), (tuple(assignments),))
 
 
@@ -273,7 +208,7 @@ def _fixed(tree: exp.Expression) -> tuple[tuple[str, tuple[Operand, ...]], ...]:
             candidates = condition.expressions
         if not candidates or not isinstance(column, exp.Column):
             continue
-        operands = [_operand(candidate) for candidate in candidates]
+        operands = [operand_of(candidate) for candidate in candidates]
         if all(operand is not None for operand in operands):
             fixed.append((column.name.lower(), tuple(o for o in operands if o is not None)))
     return tuple(fixed)

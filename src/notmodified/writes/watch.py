@@ -33,9 +33,10 @@ from notmodified import conf
 from notmodified.ledger.store import NO_CLAIM, StoreError
 from notmodified.ledger.stores import store_for
 from notmodified.ledger.tokens import Tokens
+from notmodified.sql.text import without_front
 from notmodified.writes.dependencies import Keys, watched
 from notmodified.writes.rows import Fetched, Reading, Rows
-from notmodified.writes.statements import without_front, writes_of
+from notmodified.writes.statements import writes_of
 
 MOST_KEYS: Final = 256
 """A statement that moves more than so many single rows counts as one that may move any row."""

@@ -1,0 +1,267 @@
+"""SQL text → plan of what the statement reads, once per text.
+
+Rules of this module:
+
+- A plan says for each alias of a table which of its rows can count (``facts``), and is filled in
+  from the parameters of each execution.
+- A statement whose result depends on anything but rows (the clock, a random number, a function that
+  nobody knows) is *not provable*, and so is one that is not understood.
+- A table that the schema does not know is not covered by anything that would tell of its changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import sqlglot
+from sqlglot import exp
+
+from notmodified.reads.facts import Facts, Keys, Reference, Source, Values
+from notmodified.reads.functions import impure, is_clock
+from notmodified.reads.schema import Schema
+from notmodified.sql.text import DIALECTS, LOST, filled, numbered, without_front
+
+MOST_TEXTS: Final = 4096
+"""How many plans are kept; the least recently used goes first."""
+
+_QUERY: Final = re.compile(r"\(*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
+_WRITE: Final = re.compile(r"(?:INSERT|UPDATE|DELETE|REPLACE|MERGE)\b", re.IGNORECASE)
+_CONTROL: Final = re.compile(
+    r"(?:SAVEPOINT|RELEASE|ROLLBACK|BEGIN|START\s+TRANSACTION|COMMIT)\b[^;]*;?\s*\Z", re.IGNORECASE
+)
+_SELECT_PARTS: Final = frozenset(
+    {
+        *("expressions", "from_", "joins", "where", "group", "having", "order", "limit"),
+        *("offset", "distinct", "with_", "windows", "locks"),
+    }
+)
+_PARTS: Final[dict[type[exp.Expression], frozenset[str]]] = {
+    exp.Select: _SELECT_PARTS,
+    exp.SetOperation: frozenset(
+        {"this", "expression", "distinct", "by_name", "with_", "order", "limit", "offset"}
+    ),
+    exp.Subquery: frozenset({"this", "alias", "with_", "order", "limit", "offset"}),
+    exp.Table: frozenset({"this", "alias"}),
+    exp.Join: frozenset({"this", "on", "side", "kind"}),
+    exp.CTE: frozenset({"this", "alias", "materialized"}),
+    exp.With: frozenset({"expressions", "recursive"}),
+}
+"""The parts of each kind of node that are understood; any other makes the statement unprovable."""
+
+
+class Dependency(NamedTuple):
+    """Something that a result was made from.
+
+    A table; or, in a table, the rows with `value` in `column`; where `value` is ``"*"``, rows that
+    come to have it from nobody knows where.
+    """
+
+    table: str
+    column: str | None = None
+    value: str | None = None
+
+
+class NotProvableError(Exception):
+    """The statement's result depends on something that no ledger tells of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The rows of one alias that count: all of the table's, or those in a disjunction of keys."""
+
+    table: str
+    keys: Keys | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a statement reads. `reason` says why that is not provable; `writes`, that it writes."""
+
+    reads: tuple[Read, ...] = ()
+    reason: str | None = None
+    writes: bool = False
+
+
+class Planner:
+    """Makes the plans of one database."""
+
+    def __init__(self, vendor: str, schema: Schema) -> None:
+        self._vendor = vendor
+        self._schema = schema
+        self.plan = lru_cache(maxsize=MOST_TEXTS)(self._plan)
+
+    def dependencies(self, sql: str, parameters: Sequence[Any] | None) -> set[Dependency]:
+        """What the result of `sql` with `parameters` depends on. Raises NotProvableError."""
+        plan = self.plan(sql)
+        if plan.reason is not None:
+            raise NotProvableError(plan.reason)
+        if parameters is not None and any(map(is_clock, parameters)):
+            raise NotProvableError("the time, as a text")
+        found: set[Dependency] = set()
+        for read in plan.reads:
+            found.update(self._filled(read, parameters))
+        return found
+
+    def _filled(self, read: Read, parameters: Sequence[Any] | None) -> Iterable[Dependency]:
+        whole = [Dependency(read.table)]
+        if read.keys is None:
+            return whole
+        found = []
+        for column, operand in read.keys:
+            value = filled(operand, parameters)
+            if value is None:
+                continue  # no row equals NULL
+            kind = self._schema[read.table].narrowing[column].kind
+            text = None if value is LOST else kind.canonical(value)
+            if text is None:
+                return whole
+            found.append(Dependency(read.table, column, text))
+            found.append(Dependency(read.table, column, "*"))
+        return found
+
+    def _plan(self, sql: str) -> Plan:
+        sql = without_front(sql)
+        if _CONTROL.match(sql):
+            return Plan()
+        if _WRITE.match(sql):
+            return Plan(writes=True)
+        text = numbered(sql) if _QUERY.match(sql) else None
+        if text is None:
+            return Plan(reason=f"a statement of this kind: {sql[:40]}", writes=True)
+        try:
+            [tree] = sqlglot.parse(text, dialect=DIALECTS.get(self._vendor))
+            if not isinstance(tree, exp.Query):
+                raise NotProvableError(f"a statement of this kind: {sql[:40]}")
+            analysis = _Analysis(self._schema)
+            analysis.query(tree, frozenset(), {})
+        except NotProvableError as error:
+            return Plan(reason=str(error), writes=True)
+        except (sqlglot.errors.SqlglotError, RecursionError, ValueError):
+            return Plan(reason=f"SQL that is not understood: {sql[:40]}", writes=True)
+        return Plan(tuple(analysis.reads))
+
+
+class _Analysis:
+    """One walk through one statement."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self.reads: list[Read] = []
+
+    def query(self, node: Any, names: frozenset[str], around: Mapping[Reference, Values]) -> None:
+        """A SELECT, a set operation, VALUES, or one of these in brackets.
+
+        `names` are the common table expressions in sight.
+        """
+        if not isinstance(node, exp.Query):
+            raise NotProvableError(f"{node.key} where a query was expected")
+        self._refuse_other_parts(node)
+        with_ = node.args.get("with_")
+        if with_ is not None:
+            self._refuse_other_parts(with_)
+            if with_.args.get("recursive"):
+                names |= {one.alias for one in with_.expressions}
+            for one in with_.expressions:
+                self._refuse_other_parts(one)
+                self.query(one.this, names, {})
+                names |= {one.alias}
+        if isinstance(node, exp.Select):
+            self._select(node, names, around)
+            return
+        for key, part in _parts(node):
+            if key != "with_":
+                self._inside(part, names, around)
+
+    def _inside(
+        self, node: exp.Expression, names: frozenset[str], around: Mapping[Reference, Values]
+    ) -> None:
+        """An expression, which may hold queries."""
+        if isinstance(node, exp.Query):
+            self.query(node, names, around)
+            return
+        if isinstance(node, exp.Table | exp.Into | exp.DML):
+            raise NotProvableError(f"{node.key} where none was expected")
+        name = impure(node)
+        if name is not None:
+            raise NotProvableError(f"the function {name}()")
+        if isinstance(node, exp.Literal) and is_clock(node.this):
+            raise NotProvableError(f"the time, as {node.this!r}")
+        for _, part in _parts(node):
+            self._inside(part, names, around)
+
+    def _select(
+        self, node: exp.Select, names: frozenset[str], around: Mapping[Reference, Values]
+    ) -> None:
+        sources = {source.alias: source for source in self._sources(node, names, around)}
+        where = node.args.get("where")
+        condition = where.this if where is not None else None
+        facts = Facts(sources, around)
+        facts.learn(condition)
+        for source in sources.values():
+            if source.table is not None:
+                self.reads.append(Read(source.table, facts.keys(source, condition)))
+        inner = facts.for_inner()
+        for key, part in _parts(node):
+            if key not in ("from_", "joins", "with_"):
+                self._inside(part, names, inner)
+        for source in sources.values():
+            if source.on is not None:
+                self._inside(source.on, names, inner)
+
+    def _sources(
+        self, node: exp.Select, names: frozenset[str], around: Mapping[Reference, Values]
+    ) -> list[Source]:
+        found = []
+        from_ = node.args.get("from_")
+        if from_ is not None:
+            found.append(self._source(from_.this, names))
+        for join in node.args.get("joins") or ():
+            self._refuse_other_parts(join)
+            source = self._source(join.this, names)
+            side = str(join.args.get("side") or "").upper()
+            kind = str(join.args.get("kind") or "").upper()
+            if side not in ("", "LEFT") or kind not in ("", "INNER", "OUTER", "CROSS"):
+                raise NotProvableError(f"a {side} {kind} JOIN")
+            source.outer = side == "LEFT"
+            source.on = join.args.get("on")
+            found.append(source)
+        if len({source.alias for source in found}) != len(found):
+            raise NotProvableError("one alias for two tables")
+        return found
+
+    def _source(self, node: Any, names: frozenset[str]) -> Source:
+        self._refuse_other_parts(node)
+        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
+            alias = node.alias_or_name.lower()
+            if node.name in names:
+                return Source(alias, None, None)
+            table = node.name.lower()
+            shape = self._schema.get(table)
+            if shape is None:
+                raise NotProvableError(f"the table {table}, which no model stands for")
+            if node.args.get("alias") and node.args["alias"].columns:
+                raise NotProvableError("columns with other names")
+            return Source(alias, table, shape)
+        if isinstance(node, exp.Subquery):
+            self.query(node, names, {})
+            return Source(node.alias.lower(), None, None)
+        raise NotProvableError(f"{node.key} in FROM")
+
+    @staticmethod
+    def _refuse_other_parts(node: Any) -> None:
+        for kind, understood in _PARTS.items():
+            if isinstance(node, kind):
+                strange = {key for key, value in node.args.items() if value} - understood
+                if strange:
+                    raise NotProvableError(f"{node.key} with {', '.join(sorted(strange))}")
+
+
+def _parts(node: Any) -> Iterable[tuple[str, exp.Expression]]:
+    for key, value in node.args.items():
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, exp.Expression):
+                yield key, part

@@ -1,0 +1,61 @@
+"""The tables that plans know, and the columns that may narrow a dependency.
+
+Rules of this module:
+
+- Only keys and indexed columns narrow, which bounds what a write has to say.
+- Names are compared in lower case. Where a database tells names apart by case, that only widens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+
+from notmodified.sql.values import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A narrowing column. `unique` columns narrow best: one value, one row."""
+
+    kind: Kind
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: all its columns, and those among them that narrow."""
+
+    columns: frozenset[str]
+    narrowing: Mapping[str, Column]
+
+
+Schema = Mapping[str, Table]
+"""Tables by name, in lower case."""
+
+
+def schema_of(models_: Iterable[type[models.Model]]) -> dict[str, Table]:
+    """The tables of Django models. Several models may share one."""
+    found: dict[str, Table] = {}
+    for model in models_:
+        fields = model._meta.local_concrete_fields
+        columns = {str(field.column).lower() for field in fields}
+        narrowing = {
+            str(field.column).lower(): Column(kind, field.unique)
+            for field in fields
+            if (kind := Kind.of(field)) is not None and _is_indexed(field)
+        }
+        name = model._meta.db_table.lower()
+        known = found.get(name)
+        if known is not None:
+            columns |= known.columns
+            narrowing = {**known.narrowing, **narrowing}
+        found[name] = Table(frozenset(columns), narrowing)
+    return found
+
+
+def _is_indexed(field: Any) -> bool:
+    return bool(field.unique or field.is_relation or field.db_index)

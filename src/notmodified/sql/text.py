@@ -1,0 +1,94 @@
+"""Placeholders, operands and dialects of SQL texts.
+
+Django's SQL is parameterised: one text stands for many executions. Here its placeholders get
+numbers, so that the text is parsed once and the values are filled in per execution.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from sqlglot import exp
+
+DIALECTS: Final = {"sqlite": "sqlite", "postgresql": "postgres", "mysql": "mysql"}
+"""Django's name for a vendor, and sqlglot's."""
+
+_IN_FRONT: Final = re.compile(r"(?:\s+|--[^\n]*\n|/\*(?!!).*?\*/)+", re.DOTALL)
+_PLACEHOLDER: Final = re.compile(
+    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*` | (?P<percent>%%) | (?P<parameter>%s)""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that comes with each execution."""
+
+    index: int
+
+
+class Null(Enum):
+    """SQL's NULL, given as such in the text."""
+
+    NULL = None
+
+
+Operand = Parameter | Null | int | str
+
+LOST: Final = object()
+"""A value that nobody knows."""
+
+
+def filled(operand: Operand, parameters: Sequence[Any] | None) -> Any:
+    """The value of `operand` in one execution, or :data:`LOST`."""
+    if isinstance(operand, Null):
+        return None
+    if not isinstance(operand, Parameter):
+        return operand
+    if parameters is None or operand.index >= len(parameters):
+        return LOST
+    return parameters[operand.index]
+
+
+def without_front(sql: str) -> str:
+    """`sql` without the blanks and comments in front of it."""
+    return _IN_FRONT.sub("", sql, count=1) if _IN_FRONT.match(sql) else sql
+
+
+def numbered(sql: str) -> str | None:
+    """`sql` with its placeholders as ``:p0``, ``:p1`` …; ``%s`` would read as a modulo.
+
+    ``None`` if one stands within quotes, where drivers fill it in all the same.
+    """
+    count, quoted = 0, False
+
+    def number(match: re.Match[str]) -> str:
+        nonlocal count, quoted
+        if match["percent"]:
+            return "%"
+        if not match["parameter"]:
+            quoted |= "%s" in match[0].replace("%%", "")
+            return match[0]
+        count += 1
+        return f":p{count - 1}"
+
+    result = _PLACEHOLDER.sub(number, sql)
+    return None if quoted else result
+
+
+def operand_of(node: exp.Expression | None) -> Operand | None:
+    """The operand that an expression is, if it is nothing more."""
+    if isinstance(node, exp.Placeholder):
+        name = str(node.this)
+        return Parameter(int(name[1:])) if name[1:].isdecimal() else None
+    if isinstance(node, exp.Null):
+        return Null.NULL
+    if isinstance(node, exp.Literal):
+        return (
+            str(node.this) if node.is_string else int(node.this) if node.this.isdecimal() else None
+        )
+    return None
