@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
+from django.core.cache.backends.memcached import BaseMemcachedCache
 from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
@@ -64,6 +67,28 @@ def test_e004_tokens_need_a_cache_that_knows_who_was_first(tmp_path: Path) -> No
     caches = {"default": {"BACKEND": backend, "LOCATION": str(tmp_path)}}
     with override_settings(CACHES=caches, NOTMODIFIED={"WATCH": ["site.Shelf"]}):
         assert ids(checks.check_cache()) == ["notmodified.E004"]
+
+
+class AnyMemcached(BaseMemcachedCache):
+    """A backend that needs no client to be asked about its servers."""
+
+    def __init__(self, server: Any, params: dict[str, Any]) -> None:
+        super().__init__(
+            server,
+            params,
+            library=SimpleNamespace(Client=lambda *args, **kwargs: mock.MagicMock()),
+            value_not_found_exception=ValueError,
+        )
+
+
+@pytest.mark.parametrize(
+    ("servers", "expected"),
+    [("127.0.0.1:1", []), (["127.0.0.1:1", "127.0.0.1:2"], ["notmodified.E005"])],
+)
+def test_e005_tokens_live_on_one_server(servers: Any, expected: list[str]) -> None:
+    caches = {"default": {"BACKEND": "tests.test_checks.AnyMemcached", "LOCATION": servers}}
+    with override_settings(CACHES=caches, NOTMODIFIED={"WATCH": ["site.Shelf"]}):
+        assert ids(checks.check_cache()) == expected
 
 
 def test_w003_a_deployment_should_name_its_build() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from django.http import (
 from django.middleware.csrf import get_token
 from django.template.response import TemplateResponse
 from django.test import override_settings
+from django.utils import timezone as timezones
 from django.utils import translation
 from django.utils.http import http_date
 from django.views.decorators.cache import cache_control
@@ -29,7 +30,7 @@ from django.views.decorators.vary import vary_on_headers
 from notmodified.decorators import condition, etag, last_modified
 from notmodified.exchange.known import ValidatorError
 from notmodified.http.entity_tags import EntityTag
-from notmodified.validators import ABSENT, UNKNOWN, Validator, Version
+from notmodified.validators import ABSENT, UNKNOWN, Validator, Version, content
 from tests.helpers import Page, async_requests, request
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -322,6 +323,41 @@ class TestWhatCallablesMayReturn:
     def test_a_time_that_is_none_is_an_error_that_names_the_view(self, returned: Any) -> None:
         with pytest.raises(ValidatorError, match="page returned"):
             Page().decorated(last_modified(lambda request: returned))(request())
+
+    @pytest.mark.parametrize(
+        "said",
+        ["v1", None, Version(7), Version("a", NOON), Version("a", 1.5), Version(b"a")],  # type: ignore[arg-type]
+    )
+    @pytest.mark.parametrize("decorator", [etag, last_modified])
+    def test_a_validator_that_says_nonsense_is_an_error_that_names_the_view(
+        self, decorator: Any, said: Any
+    ) -> None:
+        with pytest.raises(ValidatorError, match=r"Stated\.version\(\) returned .*page.*Version"):
+            Page().decorated(decorator(Stated(said)))(request())
+
+    def test_a_class_in_place_of_a_validator_is_an_error(self) -> None:
+        with pytest.raises(TypeError, match=r"page.*content is a class.*@etag\(content\("):
+            Page().decorated(etag(content))
+
+    def test_a_decorator_without_brackets_is_an_error_that_names_the_view(self) -> None:
+        def bare(request: HttpRequest) -> HttpResponse:
+            return HttpResponse()
+
+        with pytest.raises(TypeError, match=r"bare is decorated without brackets"):
+            etag(bare)(request())
+
+    def test_zones_of_one_name_or_of_one_offset_are_told_apart(self) -> None:
+        """Their pages show other times, or another name."""
+        zones = [
+            timezone(timedelta(hours=hours), name)
+            for hours, name in ((-6, "CST"), (8, "CST"), (1, "CET"), (1, "WAT"))
+        ]
+        view = Page().decorated(etag(Stated(Version("v1"))))
+        tags = set()
+        for zone in zones:
+            with timezones.override(zone):
+                tags.add(view(request())["ETag"])
+        assert len(tags) == 4
 
     def test_an_exception_goes_its_way_with_a_note_that_names_the_view(self) -> None:
         def broken(request: HttpRequest) -> str:

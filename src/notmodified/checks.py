@@ -14,6 +14,7 @@ from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.memcached import BaseMemcachedCache
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
@@ -50,7 +51,7 @@ def check_middleware(**kwargs: Any) -> list[checks.CheckMessage]:
 
 def check_cache(**kwargs: Any) -> list[checks.CheckMessage]:
     """E002: the cache is missing. E003, W002: it is not shared between
-    processes. E004: it cannot count writers."""
+    processes. E004: it cannot count writers. E005: it forgets some of them."""
     try:
         settings_ = conf.current()
     except ImproperlyConfigured:
@@ -69,6 +70,16 @@ def check_cache(**kwargs: Any) -> list[checks.CheckMessage]:
                 f"add() is not atomic, so that one writer's mark can be lost to another's.",
                 hint="Use memcached, Redis or the database as NOTMODIFIED['CACHE'].",
                 id="notmodified.E004",
+            )
+        ]
+    if isinstance(cache, BaseMemcachedCache) and len(cache._servers) > 1:  # type: ignore[attr-defined]
+        return [
+            checks.Error(
+                f"The tokens of NOTMODIFIED are kept in {settings_.CACHE!r}, which are "
+                f"{len(cache._servers)} memcached servers: when one is away for a while, writes "  # type: ignore[attr-defined]
+                f"go to another, and what it held comes back with it.",
+                hint="Give the tokens a cache of their own, of one server.",
+                id="notmodified.E005",
             )
         ]
     if not isinstance(cache, LocMemCache | DummyCache):

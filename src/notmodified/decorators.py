@@ -58,7 +58,13 @@ def condition(
 
     def decorator(view: View) -> View:
         if not callable(view):
-            raise TypeError(f"condition() decorates a view, not {view!r}.")
+            bare = isinstance(view, HttpRequest) and callable(etag_func or last_modified_func)
+            raise TypeError(
+                f"{name_of(etag_func or last_modified_func)} is decorated without brackets: say "
+                f"how its version is known, as in @etag(lambda request: ...)."
+                if bare
+                else f"condition() decorates a view, not {view!r}."
+            )
         special: View | None
         special = conditioned_class_view(view, make) or conditioned_dispatch(view, made_once)
         if special is not None:

@@ -105,9 +105,15 @@ def is_malformed(value: str | None) -> bool:
 
 Excuse = Callable[[Case], bool]
 DJANGO: dict[str, Excuse] = {
-    "an unparsable If-Match is ignored there, and the write proceeds": lambda c: is_malformed(c[3]),
-    "an unparsable If-None-Match falls through to If-Modified-Since there (C26), and on PUT is "
-    "ignored (fail closed)": lambda c: is_malformed(c[5]),
+    "an unparsable If-Match is ignored there, and the write goes on (C22; fail closed)": lambda c: (
+        is_malformed(c[3])
+    ),
+    "an unparsable If-None-Match falls through to If-Modified-Since on GET there (C26)": lambda c: (
+        is_malformed(c[5]) and c[0] == "GET"
+    ),
+    "an unparsable If-None-Match is ignored on PUT there (C22, C23; fail closed)": lambda c: (
+        is_malformed(c[5]) and c[0] == "PUT"
+    ),
     "tags with commas are split there (C19)": has_comma_in_tag,
     "If-Unmodified-Since without Last-Modified is 412 there (C31)": lambda c: (
         c[2] is None and c[4] is not None
@@ -117,8 +123,8 @@ DJANGO: dict[str, Excuse] = {
     ),
 }
 WERKZEUG: dict[str, Excuse] = {
-    "preconditions of a 412 are not its business": lambda c: ours(c) == 412,
-    "a false If-Match makes a 304 there, or nothing": lambda c: c[3] is not None,
+    "preconditions of a 412 are not its business (C25, C32, C34)": lambda c: ours(c) == 412,
+    "a false If-Match makes a 304 there, or nothing (C25, C34)": lambda c: c[3] is not None,
     "an unparsable If-None-Match falls through to If-Modified-Since there (C26)": lambda c: (
         is_malformed(c[5])
     ),
@@ -127,7 +133,7 @@ WERKZEUG: dict[str, Excuse] = {
     ),
 }
 WEBOB: dict[str, Excuse] = {
-    "preconditions of a 412 are not its business": lambda c: ours(c) == 412,
+    "preconditions of a 412 are not its business (C25, C32, C34)": lambda c: ours(c) == 412,
     "without an ETag, If-None-Match falls through to the date there (C21, C26)": lambda c: (
         c[1] is None and c[5] is not None
     ),

@@ -52,7 +52,7 @@ def test_c2_any_text_becomes_a_tag_that_is_safe_to_emit(text: str) -> None:
 
 
 @given(st.text(), st.text())
-def test_c6_different_texts_become_different_tags(one: str, other: str) -> None:
+def test_different_texts_become_different_tags(one: str, other: str) -> None:
     assert (EntityTag.of(one) == EntityTag.of(other)) == (one == other)
 
 

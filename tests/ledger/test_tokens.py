@@ -197,6 +197,15 @@ class TestTokens:
         tokens.release(later)
         assert read(tokens, "a") is not None
 
+    def test_a_release_that_happens_twice_leaves_the_key_usable(self, tokens: Tokens) -> None:
+        marks = tokens.mark(["a"])
+        tokens.release(marks)
+        tokens.release(marks)
+        assert read(tokens, "a") is not None
+        marks = tokens.mark(["a"])
+        assert read(tokens, "a") is None
+        tokens.release(marks)
+
     def test_a_mark_lives_for_a_day_and_not_for_the_time_of_the_cache(
         self, tokens: Tokens, alias: str, settings: Any
     ) -> None:
@@ -256,6 +265,13 @@ class TestRedis:
         assert read(tokens, "a") == first
         assert read(tokens, "a") == first
 
+    def test_nothing_is_sent_twice_whatever_the_url_says(self, alias: str, settings: Any) -> None:
+        """Another reader would take one writer's second release for another one's."""
+        url = settings.CACHES[alias]["LOCATION"]
+        store = RedisStore(f"{url}?retry_on_timeout=yes", "", {})
+        connection = store._client.connection_pool.make_connection()
+        assert connection.retry.get_retries() == 0
+
     def test_a_forked_child_has_a_connection_of_its_own(
         self, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -264,6 +280,26 @@ class TestRedis:
         ours = store._own_connection()
         monkeypatch.setattr("os.getpid", lambda: -1)
         assert store._own_connection() is not ours
+
+
+def tenants_key(key: str, prefix: str, version: int) -> str:
+    return f"{TENANT[0]}:{key}"
+
+
+TENANT = ["one"]
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("alias", ["memcached"], indirect=True)
+def test_names_that_the_site_makes_are_made_anew_each_time(alias: str) -> None:
+    """One tenant's stamps are not another's."""
+    caches[alias].key_func = tenants_key
+    tokens, run = Tokens(store_for(alias)), uuid4().hex
+    seen = []
+    for tenant in ("one", "other", "one"):
+        TENANT[0] = run + tenant
+        seen.append(read(tokens, "a"))
+    assert seen[0] == seen[2] != seen[1]
 
 
 class TestLives:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.views.decorators.clickjacking import xframe_options_exempt
@@ -85,6 +86,31 @@ def test_what_a_view_tells_middleware_by_attributes_is_told_by_its_304_too() -> 
         assert short.status_code == 304
         assert short.xframe_options_exempt
         assert short._csp_config == {"default-src": "x"}
+
+
+def test_marks_of_one_answer_are_not_those_of_the_next() -> None:
+    """Middleware further out may add to what the view has said."""
+
+    @etag(lambda request: "v1")
+    def view(request: HttpRequest) -> HttpResponse:
+        response = HttpResponse()
+        response._csp_update = {"img-src": ["a"]}  # type: ignore[attr-defined]
+        return response
+
+    view(request())._csp_update["img-src"].append("evil")
+    for _ in range(2):
+        short = view(request(if_none_match='"v1"'))
+        assert short._csp_update == {"img-src": ["a"]}
+        short._csp_update["img-src"].append("evil")
+
+
+@pytest.mark.parametrize("field", ["X-Forwarded-Host", "X-Forwarded-Port"])
+def test_hosts_that_a_proxy_names_are_resources_of_their_own(field: str) -> None:
+    page = Page()
+    view = page.decorated(etag(lambda request: "v1"))
+    view(request())
+    view(request(if_none_match='"v1"', **{field: "other"}))
+    assert page.runs == 2
 
 
 def test_threads_may_use_it_at_once() -> None:

@@ -143,7 +143,7 @@ def test_get_or_create_keeps_what_it_gets(ticket: Ticket) -> None:
         Ticket.objects.get_or_create(code=7)
 
 
-def test_the_same_content_again_has_another_version(book: Book) -> None:
+def test_c6_the_same_content_again_has_another_version(book: Book) -> None:
     """Also with the version that somebody else read: nobody chooses it."""
     seen = {text(book_page)}
     for title in ("a", "b", "a", "b"):

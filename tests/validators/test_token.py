@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db.models import F
 from django.http import Http404
 from django.test import RequestFactory
 
-from notmodified.validators import ABSENT, Members, token
+from notmodified.validators import ABSENT, UNKNOWN, Members, token
 from notmodified.validators.token import MOST_ROWS
 from tests.site.models import (
     Book,
@@ -395,3 +396,83 @@ def test_what_cannot_be_watched_is_an_error_that_says_so() -> None:
         Members(Book, title="x")
     with pytest.raises(TypeError, match="no field named"):
         Members(Book, nothing=1)
+
+
+def test_c6_the_same_content_again_has_another_version(books: list[Book]) -> None:
+    page = row(Book, 1)
+    seen = [text(page)]
+    for title in ("other", "book 1", "other", "book 1"):
+        Book.objects.filter(pk=1).update(title=title)
+        seen.append(text(page))
+    assert len(set(seen)) == 5
+
+
+def test_another_build_asks_anew_what_its_pages_are_made_of(
+    books: list[Book], settings: Any
+) -> None:
+    """The next release may make the same page of more."""
+    parts: list[Any] = [books[0]]
+    page = token(lambda request: parts, name="a page")
+    before = text(page)
+    parts.append(Shelf.objects.get(pk=2))
+    assert text(page) == before
+    settings.NOTMODIFIED = {**settings.NOTMODIFIED, "BUILD": "2"}
+    with moves(page):
+        Shelf.objects.filter(pk=2).update(name="new")
+
+
+def test_a_name_does_not_hide_that_the_code_is_another(books: list[Book]) -> None:
+    one = token(lambda request: [books[0]], name="a page")
+    other = token(lambda request: [books[1], books[1]], name="a page")
+    assert text(one) != text(other)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_vary_reads_counts_as_read(books: list[Book]) -> None:
+    """In a snapshot that it opened, the view would see the past."""
+    page = token(lambda request: [books[0]], vary=lambda request: str(Shelf.objects.count()))
+    assert text(page) is not None
+    with transaction.atomic():
+        assert version(page) == UNKNOWN
+    with transaction.atomic():
+        assert page.remembered(RequestFactory().get("/")) is None
+
+
+def test_a_row_that_was_never_loaded_is_refused(books: list[Book]) -> None:
+    page = token(lambda request: [Shelf(pk=9)], name="not loaded")
+    with pytest.raises(TypeError, match=r"never loaded.*get\(\) it"):
+        text(page)
+
+
+class ShelvesElsewhere:
+    def db_for_write(self, model: Any, **hints: Any) -> str | None:
+        return "elsewhere" if model is Shelf else None
+
+
+@pytest.mark.parametrize(
+    "part", [lambda: Shelf, lambda: Shelf.objects.get(pk=1), lambda: Members(Ticket, shelf=1)]
+)
+def test_a_model_that_is_written_elsewhere_needs_a_token_of_there(
+    part: Any, books: list[Book], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATABASE_ROUTERS = ["tests.validators.test_token.ShelvesElsewhere"]
+    module: Any = sys.modules["notmodified.validators.token"]
+    monkeypatch.setattr(module, "connections", {"default": connection, "elsewhere": None})
+    monkeypatch.setattr(module, "identity", lambda one: "here" if one else "elsewhere")
+    page = token(lambda request: [part()], name="a page")
+    if part() == Shelf or isinstance(part(), Shelf):
+        with pytest.raises(ImproperlyConfigured, match=r'using="elsewhere"'):
+            text(page)
+    else:
+        assert text(page) is not None
+
+
+class Secret(str):
+    def __repr__(self) -> str:
+        return "***"
+
+
+def test_a_parameter_that_hides_its_value_is_told_apart(books: list[Book]) -> None:
+    page = token(lambda request, name: [books[0]])
+    assert text(page, Secret("a")) != text(page, Secret("b"))
+    assert text(page, Secret("a")) != text(page, "a")

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import connection, models
 
-from notmodified.writes.dependencies import Keys, canonical, watched
+from notmodified.writes.dependencies import Keys, bare, canonical, watched
 from tests.site.models import Book, Box, City, Copy, Item
 from tests.site.pages import only_on
 
@@ -97,3 +97,18 @@ def test_watching_a_model_watches_its_parents_and_relations(settings: Any) -> No
         *("site_book", "site_book_tags"),
         *("site_grandchild", "site_child", "site_parent"),
     }
+
+
+class Shifted(models.IntegerField):  # type: ignore[type-arg]
+    """Keeps another number than it shows."""
+
+
+def test_a_field_with_conversions_of_its_own_narrows_nothing() -> None:
+    assert canonical(Shifted(), 7) is None
+
+
+@pytest.mark.parametrize(
+    "table", ["Thing", '"Thing"', 'schema"."thing', '"schema"."Thing"', "`schema`.`thing`"]
+)
+def test_a_table_is_known_by_its_last_name(table: str) -> None:
+    assert bare(table) == "thing"

@@ -259,6 +259,33 @@ class TestSnapshots:
         read(cursor)
         assert text(page) is not None
 
+    def test_a_returning_clause_of_any_table_is_read_at_once(self, settings: Any) -> None:
+        """Until its last row has been read, every write of the connection waits to be committed."""
+        only_on("sqlite")
+        settings.NOTMODIFIED = {"WATCH": ["site.Book"]}
+        cursor = connection.cursor()
+        cursor.execute("INSERT INTO site_plain (name) VALUES ('a'), ('b') RETURNING id")
+        cursor.fetchone()
+        write()
+        assert elsewhere(lambda: Book.objects.get(pk=1).title) == "new"
+        assert len(cursor.fetchall()) == 1
+
+    @pytest.mark.parametrize(
+        ("vendor", "statement"),
+        [
+            ("sqlite", "PRAGMA user_version"),
+            ("sqlite", "PRAGMA table_info(site_book)"),
+            ("mysql", "START TRANSACTION WITH CONSISTENT SNAPSHOT"),
+        ],
+    )
+    def test_statements_that_pin_a_snapshot_count_as_reading(
+        self, vendor: str, statement: str
+    ) -> None:
+        only_on(vendor)
+        with transaction.atomic():
+            execute(statement)
+            assert version(page) == UNKNOWN
+
     def test_a_cursor_that_is_forgotten_pins_nothing(self) -> None:
         connection.cursor().execute("SELECT 1")
         assert text(page) is not None

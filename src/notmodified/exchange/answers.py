@@ -11,6 +11,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from django.conf import settings
@@ -93,7 +94,7 @@ def not_modified(
     """The 304 in place of a 200 that is remembered."""
     response = NotModified(remembered.headers(now))
     for attribute, mark in remembered.marks:
-        setattr(response, attribute, mark)
+        setattr(response, attribute, deepcopy(mark))
     if remembered.csrf_masked:
         put_validators(response, representation)
     return response

@@ -32,6 +32,7 @@ from notmodified.http.preconditions import (
 )
 from notmodified.reasons import Reason, give
 from notmodified.records.headers import MEMORY, RememberedHeaders, resource_of
+from notmodified.validators.base import Validator
 from notmodified.validators.per_response import holds_nonce, is_masked, secret_digest
 
 _serials = count()
@@ -74,6 +75,11 @@ class Conditions:
         precondition_required: bool = False,
     ) -> None:
         for source in (etag, last_modified):
+            if isinstance(source, type) and issubclass(source, Validator):
+                raise TypeError(
+                    f"{view}: {source.__name__} is a class; a validator is made by calling it, as "
+                    f"in @etag({source.__name__}(...))."
+                )
             if source is not None and not callable(getattr(source, "version", source)):
                 raise TypeError(
                     f"{view}: a validator or a callable is needed, as in "

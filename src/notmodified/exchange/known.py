@@ -35,6 +35,10 @@ from notmodified.validators.base import ABSENT, Validator, Version, digest
 Source = Validator | Callable[..., Any]
 
 
+_TEXTS: Final = frozenset({str, type(None)})
+_TIMES: Final = frozenset({int, type(None)})
+
+
 class ValidatorError(TypeError):
     """A callable given to a decorator returned what no validator can be made of."""
 
@@ -88,8 +92,9 @@ class Sources:
         self._asked = tuple(dict.fromkeys(s for s in (etag, last_modified) if s is not None))
         self.validators = tuple(s for s in self._asked if isinstance(s, Validator))
         self.are_dates_alone = etag is None
-        self.remember = self._asked == self.validators
-        """Whether all are validators, which may remember what they said last."""
+        self.remember = last_modified is None and self._asked == self.validators
+        """Whether all are validators, which may remember what they said last, and none is asked
+        for a time: what is only remembered must not be noted as seen."""
         self._calls = tuple((s, _call(s)) for s in self._asked)
         self._async_calls = tuple((s, _async_call(s)) for s in self._asked)
 
@@ -100,7 +105,7 @@ class Sources:
         said = []
         for source, call in self._calls:
             try:
-                said.append(call(request, *args, **kwargs))
+                said.append(self._checked(source, call(request, *args, **kwargs)))
             except BaseException as error:
                 said.append(self._caught(source, error))
         return tuple(said)
@@ -131,7 +136,7 @@ class Sources:
         said = []
         for source, call in self._async_calls:
             try:
-                said.append(await call(request, *args, **kwargs))
+                said.append(self._checked(source, await call(request, *args, **kwargs)))
             except BaseException as error:
                 said.append(self._caught(source, error))
         return tuple(said)
@@ -164,6 +169,22 @@ class Sources:
             else:
                 said.append(before)
         return tuple(said)
+
+    def _checked(self, source: Source, said: Any) -> Any:
+        """What a source said; what a validator of the site's own says may be nonsense."""
+        if not isinstance(said, Version):
+            if source in self.validators:
+                raise ValidatorError(
+                    f"{type(source).__name__}.version() returned {said!r} for {self.view}. It must "
+                    f"return a Version."
+                )
+        elif type(said.text) not in _TEXTS or type(said.last_modified) not in _TIMES:
+            raise ValidatorError(
+                f"{type(source).__name__}.version() returned {said!r} for {self.view}. The text "
+                f"of a Version must be a str or None, its last_modified an int (seconds since "
+                f"1970) or None."
+            )
+        return said
 
     def _caught(self, source: Source, error: BaseException) -> Version:
         if isinstance(error, Http404) and isinstance(source, Validator):
@@ -245,14 +266,15 @@ def _computed_tag(version: Version, variant: str) -> EntityTag:
         version.weak,
         variant,
         (get_language() or "") if settings.USE_I18N else "",
-        timezone.get_current_timezone() if settings.USE_TZ else "",
+        # Its str() need not tell its offset, nor need zones that are equal have one name.
+        repr(timezone.get_current_timezone()) if settings.USE_TZ else "",
         conf.current().BUILD,
     )
 
 
 @lru_cache(maxsize=4096)
-def _tag_of(text: str, weak: bool, *context: object) -> EntityTag:
-    return EntityTag(digest([text, *map(str, context)]), weak)
+def _tag_of(text: str, weak: bool, *context: str) -> EntityTag:
+    return EntityTag(digest([text, *context]), weak)
 
 
 def _is_ambiguous(naive: datetime) -> bool:

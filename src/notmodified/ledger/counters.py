@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from django.core.cache import caches
+from django.core.cache.backends.base import default_key_func
 
 from notmodified.ledger.store import (
     MARK_SECONDS,
@@ -59,8 +60,9 @@ class CounterStore:
                         raise StoreError(f"more than {WRITERS:,} writers at a time")
         except StoreError:
             # The statement will not be run, and what it would have written is no longer claimed.
-            with suppress(StoreError):
-                self.release(Claim(marked))
+            for key in marked:
+                with suppress(StoreError, ValueError), store_errors(self._alias):
+                    self._cache.incr(PREFIX + key, MOVE - 1)
             raise
         return Claim({**claim.stamps, **marked})
 
@@ -81,7 +83,8 @@ class CounterStore:
         # What was lost has nothing to take back; it will be minted with another number.
         with suppress(ValueError):
             stamp: int = self._cache.incr(name, MOVE - 1)
-            if not is_same_life(stamp, marked):
+            counted_nobody = stamp & WRITERS == WRITERS
+            if counted_nobody or not is_same_life(stamp, marked):
                 # It was lost and minted since: the writer taken off was not this one. In between,
                 # the stamp was one that nobody has ever been given.
                 self._cache.incr(name, 1)
@@ -102,18 +105,24 @@ class MemcachedStore(CounterStore):
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
         self._of_thread = threading.local()
+        # Names that somebody else makes may differ from request to request.
+        self._static = self._cache.key_func is default_key_func
         self._names = lru_cache(maxsize=8192)(self._names_of)
 
     def read(self, keys: Sequence[str]) -> list[int | None]:
         # Django finds its client, and makes and checks each name, anew for each reading, which
         # takes half as long as the trip. So both are remembered, and the client is asked.
-        names = self._names(tuple(keys))
         with store_errors(self._alias):
+            names = self._names(tuple(keys)) if self._static else self._names_of(tuple(keys))
             return [*map(self._client().get_multi(names).get, names)]
 
     def _client(self) -> Any:
         own = self._of_thread.__dict__
         if own.get("process") != os.getpid():
+            if own:
+                # A forked child must not speak over its parent's connection.
+                with suppress(AttributeError):
+                    del caches[self._alias]
             own.update(client=self._cache._cache, process=os.getpid())
         return own["client"]
 

@@ -24,13 +24,16 @@ from notmodified.ledger.store import (
 )
 
 # Lua's numbers are doubles: differences of large counters are right to a few hundred, which is why
-# the bound is far away from both. A counter that was lost meanwhile is moved, not taken back.
+# the bound is far away from both. A counter that was lost meanwhile, or counts nobody, is moved and
+# not taken back. (10^12 is a multiple of 2^12, so the last digits tell the count exactly.)
 _RELEASE: Final = """
 for index, key in ipairs(KEYS) do
-  if redis.call('EXISTS', key) == 1 then
-    local stamp = redis.call('INCRBY', key, ARGV[1])
-    local apart = stamp - tonumber(ARGV[index + 2])
-    if apart < 0 or apart > tonumber(ARGV[2]) then redis.call('INCR', key) end
+  local stamp = redis.call('GET', key)
+  if stamp then
+    local apart = tonumber(stamp) - tonumber(ARGV[index + 2])
+    local nobody = tonumber(string.sub(stamp, -12)) % (ARGV[1] + 1) == 0
+    local other = apart < -1000000 or apart > tonumber(ARGV[2])
+    redis.call('INCRBY', key, (other or nobody) and ARGV[1] + 1 or ARGV[1])
   end
 end
 """
@@ -41,9 +44,16 @@ class RedisStore:
 
     def __init__(self, url: str, key_prefix: str, options: Mapping[str, Any]) -> None:
         from redis import Redis, exceptions
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
         self._lost = exceptions.ConnectionError, exceptions.TimeoutError
         self._client: Any = Redis.from_url(url, **options)
+        # Counting twice is worse than failing: what was sent is never sent again, whatever the URL
+        # asks for.
+        self._client.connection_pool.connection_kwargs.update(
+            retry=Retry(NoBackoff(), 0), retry_on_timeout=False, retry_on_error=[]
+        )
         self._prefix = f"{key_prefix}:{PREFIX}"
         self._of_thread = threading.local()
         self._question = lru_cache(maxsize=8192)(self._packed)
@@ -96,7 +106,10 @@ class RedisStore:
             stamps = pipe.execute()[1::3]
         marked = dict(zip(keys, stamps, strict=True))
         if not all(stamp & WRITERS for stamp in stamps):
-            self.release(Claim(marked))
+            with store_errors("redis"), self._client.pipeline(transaction=True) as pipe:
+                for name in names:
+                    pipe.incrby(name, MOVE - 1)
+                pipe.execute()
             raise StoreError(f"more than {WRITERS:,} writers at a time")
         return Claim({**claim.stamps, **marked})
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from copy import deepcopy
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final, NamedTuple
@@ -33,7 +34,7 @@ _OF_EACH_ANSWER: Final = frozenset({"cache-status", "date"})
 _OF_EACH_CLIENT: Final = _OF_EACH_ANSWER | {"etag", "last-modified"}
 """The same where the validators are bound to one client's secret."""
 
-Resource = tuple[str, str, str, str, str]
+Resource = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def marks_of(response: HttpResponseBase) -> tuple[tuple[str, object], ...]:
     """The attributes by which a view tells middleware further out which header to send:
     ``xframe_options_exempt``, and those of content security policies."""
     return tuple(
-        (name, value)
+        (name, deepcopy(value))
         for name, value in vars(response).items()
         if name == "xframe_options_exempt" or name.startswith("_csp_")
     )
@@ -78,6 +79,9 @@ def resource_of(view: str, request: HttpRequest) -> Resource:
         view,
         request.scheme or "",
         meta.get("HTTP_HOST") or meta.get("SERVER_NAME", ""),
+        # Whether these count is a setting; to tell more resources apart than there are is no harm.
+        meta.get("HTTP_X_FORWARDED_HOST", ""),
+        meta.get("HTTP_X_FORWARDED_PORT", ""),
         request.path,
         meta.get("QUERY_STRING", ""),
     )

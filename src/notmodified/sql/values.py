@@ -23,6 +23,8 @@ class Kind(Enum):
         """The kind of a field's values; ``None`` where they do not narrow."""
         while isinstance(field, models.ForeignKey):
             field = field.target_field
+        if not type(field).__module__.startswith("django."):
+            return None  # it may convert its values in a way of its own
         if isinstance(field, models.IntegerField | models.AutoField):
             return cls.INTEGER
         return cls.UUID if isinstance(field, models.UUIDField) else None

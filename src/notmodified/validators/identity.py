@@ -8,7 +8,7 @@ code counts too, and what it has closed over.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import partial
@@ -39,12 +39,18 @@ def identity_of_values(values: Iterable[Any]) -> str:
     return digest(_parts(list(values)))
 
 
-_PLAIN = (str, bytes, int, float, bool, Decimal, UUID, date, time, timedelta, Enum, PurePath)
+_PLAIN: tuple[Any, ...] = (
+    *(str, bytes, bool, int, float, Decimal, UUID, datetime, date, time, timedelta),
+    *(Enum, PurePath),
+)
 
 
 def _parts(value: Any) -> Iterator[str]:
-    if value is None or isinstance(value, _PLAIN):
-        yield f"{type(value).__name__}:{value!r}"
+    plain = next((base for base in _PLAIN if isinstance(value, base)), None)
+    if value is None or plain is not None:
+        # A class of the site's own may hide the value in its repr().
+        text = "" if plain is None else plain.__repr__(value)
+        yield f"{type(value).__module__}.{type(value).__qualname__}:{text}"
     elif isinstance(value, tuple | list):
         yield f"{type(value).__name__}:{len(value)}"
         for item in value:
@@ -74,7 +80,8 @@ def _parts(value: Any) -> Iterator[str]:
             yield name
             yield from _parts(argument)
     else:
-        raise NoIdentityError(repr(value))
+        # Not its repr(): an object that is still being made may not have one.
+        raise NoIdentityError(f"an object of {type(value).__module__}.{type(value).__qualname__}")
 
 
 def _code(code: CodeType) -> Iterator[str]:

@@ -21,15 +21,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db import DEFAULT_DB_ALIAS, connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest
 
+from notmodified import conf
 from notmodified.ledger.store import StoreError
 from notmodified.reasons import logger
 from notmodified.validators.base import ABSENT, UNKNOWN, Validator, Version, digest, name_of
 from notmodified.validators.identity import NoIdentityError, identity_of, identity_of_values
-from notmodified.writes.dependencies import Keys, identity, watched
+from notmodified.writes.dependencies import Keys, bare, identity, watched
 from notmodified.writes.triggers.declare import tables_of
 from notmodified.writes.watch import tokens, watch
 
@@ -61,9 +62,9 @@ class Members:
 Watched = models.Model | type[models.Model] | Members
 
 
-_Page = tuple[str, str, tuple[str, ...], tuple[type, ...], tuple[Any, ...]]
-"""What tells a page from others: the database, what `vary` says, and the view's parameters: the
-names of those that have one, the types, and the values."""
+_Page = tuple[str, str, str, tuple[str, ...], tuple[type, ...], tuple[Any, ...]]
+"""What tells a page from others: the build, the database, what `vary` says, and the view's
+parameters: the names of those that have one, the types, and the values."""
 
 _TELLING: Final = frozenset({str, int, bool, UUID})
 """Types whose values are equal only if they mean the same page."""
@@ -113,20 +114,25 @@ class token(Validator):
         self._using = using
         self._name = name_of(watch)
         try:
-            self._identity = name or identity_of(watch)
+            self._identity = identity_of(watch)
         except NoIdentityError as error:
-            raise TypeError(
-                f"token() cannot tell {self._name} from others like it, because of {error}. Give "
-                f'the token a name of its own: token(..., name="desktop").'
-            ) from error
+            if name is None:
+                raise TypeError(
+                    f"token() cannot tell {self._name} from others like it, because of {error}. "
+                    f'Give the token a name of its own: token(..., name="desktop").'
+                ) from error
+            self._identity = ""
+        if name is not None:
+            self._identity = digest([name, self._identity])
         self._pages: dict[_Page, _Stamped] = {}
         self._lock = Lock()
 
     def version(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Version:
         connection = connections[self._using]
+        # First, because what `vary` reads may pin the past.
+        page = self._page(connection, request, args, kwargs)
         if not watch(connection).sees_present():
             return UNKNOWN
-        page = self._page(connection, request, args, kwargs)
         try:
             known = self._confirmed(self._pages.get(page))
             if known is not None:
@@ -138,9 +144,8 @@ class token(Validator):
 
     def remembered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Version | None:
         connection = connections[self._using]
-        if not watch(connection).sees_present():
-            return None
-        return self._pages.get(self._page(connection, request, args, kwargs))
+        page = self._page(connection, request, args, kwargs)
+        return self._pages.get(page) if watch(connection).sees_present() else None
 
     def still(self, version: Version, request: HttpRequest, *args: Any, **kwargs: Any) -> bool:
         """Whether nothing that the page is made of has moved meanwhile."""
@@ -163,15 +168,17 @@ class token(Validator):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> _Page:
+        # Another release may make the page of other things.
+        build = conf.current().BUILD
         database = identity(connection)
         varied = "" if self._vary is None else str(self._vary(request, *args, **kwargs))
         names = tuple(sorted(kwargs))
         values = *args, *[kwargs[name] for name in names]
         types = tuple([type(value) for value in values])
         if _TELLING.issuperset(types):
-            return database, varied, names, types, values
+            return build, database, varied, names, types, values
         try:
-            return database, varied, names, (), (identity_of_values(values),)
+            return build, database, varied, names, (), (identity_of_values(values),)
         except NoIdentityError as error:
             raise TypeError(
                 f"token() of {self._name} cannot tell pages apart by the view's parameter "
@@ -180,11 +187,10 @@ class token(Validator):
 
     def _note(self, page: _Page) -> str:
         """The page's name in the cache, the same in every process."""
-        database, varied, names, types, values = page
+        *own, names, types, values = page
         kinds = [type_.__name__ for type_ in types]
-        return digest(
-            [self._identity, database, varied, *map(identity_of_values, (names, kinds, values))]
-        )
+        parameters = map(identity_of_values, (names, kinds, values))
+        return digest([self._identity, *own, *parameters])
 
     def _noted(self, page: _Page) -> Version | None:
         """The version that another process has noted, if it is current."""
@@ -246,7 +252,12 @@ class token(Validator):
         found: set[str] = set()
         for part in parts:
             if isinstance(part, models.Model):
-                self._check(type(part))
+                if part._state.adding:
+                    raise TypeError(
+                        f"{self._name} returned a {type(part).__name__} to token() that was never "
+                        f"loaded, so that nobody knows whether its row is there: get() it."
+                    )
+                self._check(type(part), instance=part)
                 found.update(keys.of_instance(part))
             elif isinstance(part, type) and issubclass(part, models.Model):
                 self._check(part)
@@ -271,8 +282,16 @@ class token(Validator):
             found.update(keys.of_instance(member))
         return found
 
-    def _check(self, model: type[models.Model]) -> None:
-        if model._meta.db_table.lower() not in watched():
+    def _check(self, model: type[models.Model], **hints: Any) -> None:
+        written = router.db_for_write(model, **hints)
+        if written != self._using and (
+            identity(connections[written]) != identity(connections[self._using])
+        ):
+            raise ImproperlyConfigured(
+                f"{self._name} watches {model._meta.label}, which is written to the database "
+                f'{written!r}, but its token is of {self._using!r}: token(..., using="{written}").'
+            )
+        if bare(model._meta.db_table) not in watched():
             raise ImproperlyConfigured(
                 f"{self._name} watches {model._meta.label}, which "
                 f'NOTMODIFIED["WATCH"] does not name: add "{model._meta.label}" to it, so that '

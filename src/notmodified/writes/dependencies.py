@@ -21,6 +21,7 @@ Rules of this module:
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Final
@@ -71,6 +72,11 @@ def _ask_identity(connection: BaseDatabaseWrapper, name: str) -> str:
         return "\n".join([connection.vendor, *map(str, cursor.fetchone())])
 
 
+def bare(table: str) -> str:
+    """The name of a table alone, in lower case: ``db_table = 'schema"."table'`` names a schema."""
+    return re.split(r"""["`]\s*\.\s*["`]""", table.strip('"`'))[-1].lower()
+
+
 @cache
 def watched() -> dict[str, tuple[type[models.Model], ...]]:
     """The watched tables, in lower case, with the models that use each.
@@ -87,7 +93,7 @@ def watched() -> dict[str, tuple[type[models.Model], ...]]:
                 f'Write "app_label.ModelName".'
             ) from error
         for one in _with_tables_of(model):
-            found.setdefault(one._meta.db_table.lower(), set()).add(one)
+            found.setdefault(bare(one._meta.db_table), set()).add(one)
     return {
         table: tuple(sorted(users, key=lambda model: model._meta.label))
         for table, users in found.items()
@@ -112,7 +118,7 @@ def _throughs() -> frozenset[str]:
         for model in users
         for field in model._meta.many_to_many
     ]
-    return frozenset(field.remote_field.through._meta.db_table.lower() for field in relations)
+    return frozenset(bare(field.remote_field.through._meta.db_table) for field in relations)
 
 
 @receiver(setting_changed)
@@ -139,16 +145,16 @@ class Keys:
         return key_of(self._database, ANY)
 
     def table(self, table: str) -> str:
-        return key_of(self._database, "table", table.lower())
+        return key_of(self._database, "table", bare(table))
 
     def row(self, table: str, pk: str | None) -> str:
         """One row, or with ``None`` every row."""
-        return key_of(self._database, "row", table.lower(), "*" if pk is None else f"={pk}")
+        return key_of(self._database, "row", bare(table), "*" if pk is None else f"={pk}")
 
     def members(self, table: str, column: str, value: str | None) -> str:
         """The set of rows with `value` in `column`, or with ``None`` every such set."""
         kind = "*" if value is None else f"={value}"
-        return key_of(self._database, "members", table.lower(), column.lower(), kind)
+        return key_of(self._database, "members", bare(table), column.lower(), kind)
 
     def of_instance(self, instance: models.Model) -> Iterator[str]:
         """What a page depends on that shows `instance`."""
@@ -267,10 +273,10 @@ def _tables_deleted_along(table: str) -> frozenset[str]:
     frontier = {table}
     while frontier:
         lost = {
-            model._meta.db_table.lower()
+            bare(model._meta.db_table)
             for model in apps.get_models(include_auto_created=True)
             for field in _foreign_keys(model)
-            if field.remote_field.model._meta.db_table.lower() in frontier
+            if bare(field.remote_field.model._meta.db_table) in frontier
             and _acts_in_database(field.remote_field.on_delete)
         }
         frontier = lost - reached

@@ -55,8 +55,11 @@ _ENDS: Final = re.compile(
 )
 
 
-_CONTROL: Final = re.compile(r"\s*(?:BEGIN|START|SAVEPOINT|RELEASE|SET|PRAGMA)\b", re.IGNORECASE)
-"""Statements that read nothing of the data."""
+_CONTROL: Final = re.compile(
+    r"\s*(?:BEGIN|START|SAVEPOINT|RELEASE|SET)\b(?!.*\b(?:SNAPSHOT|SELECT)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Statements that read nothing of the data, and pin no state of it."""
 
 
 class TokenStoreError(DatabaseError):
@@ -130,9 +133,9 @@ class Watch:
                 self._ended(error)
             raise
         if self._connection.vendor == "sqlite" and cursor.description is not None:
-            ends = keys and not self.in_transaction()
+            writes = writes_of(str(sql), "sqlite") != ()
             cursor.cursor = (
-                Fetched(cursor.cursor) if ends else Reading(cursor.cursor, self._being_read)
+                Fetched(cursor.cursor) if writes else Reading(cursor.cursor, self._being_read)
             )
         if self._connection.vendor == "mysql":
             self._notice_control(sql)
