@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.interleaved import as_markdown, compare
-from benchmarks.validators import WITH_SERVER, WITHOUT_TAG, on_one_core
+from benchmarks.validators import TARGETS, WITH_SERVER, WITHOUT_TAG, on_one_core, say_target
 
 STARTED_WITHIN = 20.0
 
@@ -84,6 +84,8 @@ def measure(cache: str) -> None:
             ratios = compare(calls, "empty-304")
     print(f"\n### Over HTTP, tokens in {cache}\n")
     print(as_markdown(ratios, "empty 304 view"))
+    if cache in TARGETS:
+        say_target(cache, ratios)
 
 
 if __name__ == "__main__":

@@ -285,6 +285,29 @@ class TestRestFramework:
         assert view(request(if_none_match='"v1"')).status_code == 304
         assert ColourViewSet.runs == runs
 
+    @pytest.mark.parametrize("mixin", [True, False])
+    def test_c36_a_viewset_asks_for_permission_first(self, mixin: bool) -> None:
+        """Somebody who may not see it is not told that it has not changed."""
+
+        class Closed(permissions.BasePermission):
+            def has_permission(self, request: Any, view: Any) -> bool:
+                return "Open" in request.headers
+
+        class V(*([ConditionalMixin] if mixin else []), ColourViewSet):  # type: ignore[misc]
+            permission_classes = [Closed]
+            if mixin:
+                etag = staticmethod(lambda request, pk=None: "v1")
+
+        router = SimpleRouter()
+        router.register("colours", V, basename="colour")
+        listing = router.urls[0].callback
+        view = listing if mixin else tag_v1(listing)
+        assert _rendered(view(request(open="1")))["ETag"] == '"v1"'
+        assert _rendered(view(request(open="1", if_none_match='"v1"'))).status_code == 304
+        refused = _rendered(view(request(if_none_match='"v1"')))
+        assert refused.status_code == 403
+        assert "ETag" not in refused
+
     def test_a_viewset_with_the_mixin_in_a_router(self) -> None:
         class V(ConditionalMixin, ColourViewSet):
             etag = staticmethod(lambda request, pk=None: f"v-{pk}")

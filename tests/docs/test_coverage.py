@@ -42,6 +42,16 @@ def test_every_rule_has_its_row() -> None:
         assert number in page
 
 
+def test_every_file_that_shows_a_rule_cites_it() -> None:
+    page = (DOCS / "guides" / "conformance.md").read_text()
+    for number, cells in re.findall(r"^\| (C\d+) \|(.*)$", page, re.MULTILINE):
+        for name in re.findall(r"`(tests/[\w/.]+)`", cells):
+            text = (ROOT / name).read_text()
+            ranges = [range(int(a), int(b) + 1) for a, b in re.findall(r"C(\d+)–C?(\d+)", text)]
+            cited = re.search(rf"\b{number}\b|_{number.lower()}_", text)
+            assert cited or any(int(number[1:]) in one for one in ranges), f"{name}: {number}"
+
+
 def test_every_file_that_is_named_exists() -> None:
     for page in pages():
         for name in re.findall(r"`((?:tests|src|benchmarks|scripts)/[\w/.]+)`", prose(page)):

@@ -50,6 +50,15 @@ def test_the_settings_pass_every_check(prepared: dict[str, str]) -> None:
     manage(prepared, "makemigrations", "--check", "--dry-run")
 
 
+def test_the_language_is_chosen_by_a_form(client: httpx.Client) -> None:
+    [token] = re.findall(
+        'csrfmiddlewaretoken" value="(\\w+)"', client.get("/account/language/").text
+    )
+    data = {"language": "de", "csrfmiddlewaretoken": token}
+    assert client.post("/i18n/setlang/", data=data).status_code == 302
+    assert 'lang="de"' in client.get("/account/leave/").text
+
+
 def test_the_data_are_complete_and_licensed() -> None:
     with (EXAMPLE / "data" / "colornames.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -202,7 +202,7 @@ def stepping_commits(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     connection.close()
     wrapper: Any = connection._connections[connection._alias]
     vars(wrapper).pop(watch._ATTRIBUTE, None)
-    for name in ("_commit", "_rollback", "close"):
+    for name in ("_commit", "_rollback", "close", "set_autocommit"):
         vars(wrapper).pop(name, None)
     wrapper.execute_wrappers.clear()
     commit = type(wrapper)._commit
@@ -230,7 +230,7 @@ def writer(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
     yield steps
     connection.close()
     wrapper: Any = connection._connections[connection._alias]
-    for name in ("_commit", "_rollback", "close", watch._ATTRIBUTE):
+    for name in ("_commit", "_rollback", "close", "set_autocommit", watch._ATTRIBUTE):
         vars(wrapper).pop(name, None)
     wrapper.execute_wrappers.clear()
     watch.watch(wrapper)

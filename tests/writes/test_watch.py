@@ -328,7 +328,7 @@ class TestEnds:
         self.error = None
         del originals
         wrapper.close()
-        for name in ("_commit", "_rollback", "close", module._ATTRIBUTE):
+        for name in ("_commit", "_rollback", "close", "set_autocommit", module._ATTRIBUTE):
             vars(wrapper).pop(name, None)
         wrapper.execute_wrappers.clear()
         watch(wrapper)

@@ -20,6 +20,12 @@ urlpatterns = [
         name="leave",
     ),
     path("account/logout/", LogoutView.as_view(), name="logout"),
+    path(
+        "account/language/",
+        TemplateView.as_view(template_name="registration/language.html"),
+        name="language",
+    ),
+    path("i18n/", include("django.conf.urls.i18n")),
     # One process less to start: a real site lets its web server do this.
     path("static/<path:path>", serve, {"insecure": True}),
 ]

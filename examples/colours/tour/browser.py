@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urljoin
 
 import httpx
 
@@ -68,7 +69,9 @@ class Browser:
     def submit(self, page: str, action: str, **fields: str) -> None:
         """Fill in the form on `page`, and send it. Raises Unexpected where that fails."""
         token = self._form_token(page)
-        answer = self._client.post(page + action, data={**fields, "csrfmiddlewaretoken": token})
+        answer = self._client.post(
+            urljoin(page, action), data={**fields, "csrfmiddlewaretoken": token}
+        )
         if answer.status_code != 302:
             raise Unexpected(f"The form on {page} was answered with {answer.status_code}.")
 

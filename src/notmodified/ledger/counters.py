@@ -31,6 +31,8 @@ _ATTEMPTS: Final = 3
 class CounterStore:
     """A Django cache with an atomic ``incr``."""
 
+    transactional = False
+
     def __init__(self, alias: str) -> None:
         self._alias = alias
 

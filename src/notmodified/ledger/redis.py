@@ -42,6 +42,8 @@ end
 class RedisStore:
     """One Redis or Valkey server, given by its URL and the options of its client."""
 
+    transactional = False
+
     def __init__(self, url: str, key_prefix: str, options: Mapping[str, Any]) -> None:
         from redis import Redis, exceptions
         from redis.backoff import NoBackoff

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from django.core.cache import caches
+from django.core.cache.backends.db import BaseDatabaseCache
 
 from notmodified.ledger.store import (
     MARK_SECONDS,
@@ -38,6 +39,7 @@ class SlotStore:
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
+        self.transactional = isinstance(caches[alias], BaseDatabaseCache)
 
     @property
     def _cache(self) -> Any:
@@ -90,7 +92,9 @@ class SlotStore:
 
     def _move(self, keys: Iterable[str]) -> None:
         with store_errors(self._alias):
-            failed = self._cache.set_many({PREFIX + key: fresh() for key in keys}, timeout=None)
+            # In one order, so that two writers of one database wait for each other and no more.
+            stamps = {PREFIX + key: fresh() for key in sorted(keys)}
+            failed = self._cache.set_many(stamps, timeout=None)
         if failed:
             raise StoreError(f"the cache {self._alias!r} did not take {len(failed)} stamps")
 

@@ -57,6 +57,9 @@ class StoreError(Exception):
 class Store(Protocol):
     """The few operations that tokens need; keys and notes are short ASCII texts."""
 
+    transactional: bool
+    """Whether what it writes is part of the transaction that the writer has open."""
+
     def read(self, keys: Sequence[str]) -> list[int | None]:
         """The stamps of `keys`, in their order; ``None`` for one that there is not."""
 

@@ -40,6 +40,11 @@ class Tokens:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    @property
+    def transactional(self) -> bool:
+        """Whether marks are part of the transaction that the writer has open."""
+        return self._store.transactional
+
     def read(self, keys: Sequence[str]) -> list[int] | None:
         """The stamps of `keys`, in their order; ``None`` while one of the keys is being written."""
         found = self._store.read(keys)

@@ -84,6 +84,7 @@ class Watch:
         connection.execute_wrappers.insert(0, self._execute)
         for name in ("_commit", "_rollback", "close"):
             setattr(connection, name, self._ending(getattr(connection, name)))
+        connection.set_autocommit = self._settling(connection.set_autocommit)  # type: ignore[method-assign]
 
     def in_transaction(self) -> bool:
         """Whether a transaction is open, apart from those that a ``TestCase`` opened."""
@@ -202,6 +203,8 @@ class Watch:
             elif self.in_transaction():
                 return  # a COMMIT that was refused; the ROLLBACK is to come
         self._touched = self._begun_by_sql = False
+        if not self._connection.autocommit and tokens().transactional:
+            return  # a statement now would open another transaction; autocommit is to come back
         self._release()
 
     def _session_answers(self) -> bool:
@@ -209,6 +212,13 @@ class Watch:
         if self._connection.vendor == "sqlite":
             return True
         return self._connection.connection is not None and self._connection.is_usable()
+
+    def _settling(self, method: Callable[..., None]) -> Callable[..., None]:
+        def settled(*args: Any, **kwargs: Any) -> None:
+            method(*args, **kwargs)
+            self._settle()
+
+        return settled
 
     def _ending(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def ended(*args: Any, **kwargs: Any) -> Any:
