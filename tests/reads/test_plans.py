@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from notmodified.reads.plans import Dependency, NotProvableError, Planner
-from notmodified.reads.schema import Column, Table
+from notmodified.reads.plans import NotProvableError, Planner
+from notmodified.sql.dependencies import Dependency
+from notmodified.sql.schema import Column, Table
 from notmodified.sql.values import Kind
 
 KEY, REFERENCE = Column(Kind.INTEGER, unique=True), Column(Kind.INTEGER)

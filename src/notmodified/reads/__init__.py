@@ -1,6 +1,5 @@
 """What a response was made from.
 
-- ``schema``: the tables that plans know, and the columns that may narrow.
 - ``facts``: what the conditions of one SELECT say of the rows that count.
 - ``functions``: the functions whose results are their arguments' and nothing else's.
 - ``plans``: SQL text → plan of its dependencies, once per text.

@@ -24,7 +24,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from notmodified.reads.schema import Column, Table
+from notmodified.sql.schema import Column, Table
 from notmodified.sql.text import Operand, operand_of
 
 Reference = tuple[str, str]

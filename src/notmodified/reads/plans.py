@@ -15,14 +15,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import sqlglot
 from sqlglot import exp
 
 from notmodified.reads.facts import Facts, Keys, Reference, Source, Values
 from notmodified.reads.functions import impure, is_clock
-from notmodified.reads.schema import Schema
+from notmodified.sql.dependencies import ANY, Dependency
+from notmodified.sql.schema import Schema
 from notmodified.sql.text import DIALECTS, LOST, filled, numbered, without_front
 
 MOST_TEXTS: Final = 4096
@@ -51,18 +52,6 @@ _PARTS: Final[dict[type[exp.Expression], frozenset[str]]] = {
     exp.With: frozenset({"expressions", "recursive"}),
 }
 """The parts of each kind of node that are understood; any other makes the statement unprovable."""
-
-
-class Dependency(NamedTuple):
-    """Something that a result was made from.
-
-    A table; or, in a table, the rows with `value` in `column`; where `value` is ``"*"``, rows that
-    come to have it from nobody knows where.
-    """
-
-    table: str
-    column: str | None = None
-    value: str | None = None
 
 
 class NotProvableError(Exception):
@@ -120,7 +109,7 @@ class Planner:
             if text is None:
                 return whole
             found.append(Dependency(read.table, column, text))
-            found.append(Dependency(read.table, column, "*"))
+            found.append(Dependency(read.table, column, ANY))
         return found
 
     def _plan(self, sql: str) -> Plan:

@@ -1,4 +1,4 @@
-"""The tables that plans know, and the columns that may narrow a dependency.
+"""The tables that plans and triggers know, and the columns that may narrow a dependency.
 
 Rules of this module:
 

@@ -1,0 +1,172 @@
+"""Triggers for SQLite that append to the log.
+
+Rules of this module:
+
+- A REPLACE deletes the rows that stand in its way, and fires no trigger for them unless
+  ``recursive_triggers`` is on. So before a row is inserted or updated, the rows that it would
+  displace are looked up by every unique index, and written down.
+- What a unique index over an expression, or over some rows only, would displace, nobody looks up:
+  under such an index every insert and update moves every row.
+- A table without rowid is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from notmodified.ledger.database.sqlite import LOG, TABLES
+from notmodified.sql.dependencies import ANY, SEPARATOR
+from notmodified.sql.schema import Schema, Table
+from notmodified.sql.values import Kind
+from notmodified.writes.triggers.vendor import Trigger, trigger_name
+
+PREFIX: Final = "notmodifiedlog_"
+
+
+class UncoveredTableError(Exception):
+    """A table that these triggers cannot watch."""
+
+
+def triggers(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterator[Trigger]:
+    """The triggers that write down what happens to the table `name`."""
+    quote = connection.ops.quote_name
+    uniques = _uniques(connection, name)
+    old, new = _rows(connection, name, table, "OLD"), _rows(connection, name, table, "NEW")
+    whole = f"SELECT {_text(name)}"
+    yield _trigger(connection, name, "AFTER INSERT", [whole, *new])
+    yield _trigger(connection, name, "AFTER DELETE", [whole, *old])
+    yield _trigger(connection, name, "AFTER UPDATE", [whole, *old, *new])
+    for event in ("INSERT", "UPDATE"):
+        displaced = []
+        for unique in uniques:
+            if unique is None:
+                displaced += _everything(name, table)
+                continue
+            same = " AND ".join(f"{quote(column)} = NEW.{quote(column)}" for column in unique)
+            other = " AND rowid <> OLD.rowid" if event == "UPDATE" else ""
+            among = f" FROM {quote(name)} WHERE {same}{other}"
+            displaced += [f"SELECT {_text(name)}{among}"]
+            displaced += [
+                f"SELECT {key}{among} AND {column} IS NOT NULL"
+                for key, column in _keys(connection, name, table)
+            ]
+        if displaced:
+            yield _trigger(connection, name, f"BEFORE {event}", displaced)
+
+
+def install(connection: BaseDatabaseWrapper, schema: Schema) -> None:
+    """Make the ledger's tables, and the triggers of every table in `schema` that is there."""
+    with connection.cursor() as cursor:
+        for statement in TABLES:
+            cursor.execute(statement)
+        there = {one.name.lower() for one in connection.introspection.get_table_list(cursor)}
+    for name, table in schema.items():
+        if name not in there:
+            continue
+        expected = {one.name: one for one in triggers(connection, name, table)}
+        present = installed(connection, name)
+        with connection.cursor() as cursor:
+            for leftover in present - expected.keys():
+                cursor.execute(_drop(connection, leftover))
+            for trigger in expected.values():
+                if trigger.name not in present:
+                    cursor.execute(trigger.create[0])
+
+
+def installed(connection: BaseDatabaseWrapper, name: str) -> set[str]:
+    """The names of the triggers of ours on the table `name`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' "
+            "AND lower(tbl_name) = %s AND substr(name, 1, %s) = %s",
+            [name, len(PREFIX), PREFIX],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def uninstall(connection: BaseDatabaseWrapper, schema: Schema) -> None:
+    """Take the triggers away again; the log stays."""
+    for name in schema:
+        for trigger in installed(connection, name):
+            with connection.cursor() as cursor:
+                cursor.execute(_drop(connection, trigger))
+
+
+def _drop(connection: BaseDatabaseWrapper, name: str) -> str:
+    return f"DROP TRIGGER IF EXISTS {connection.ops.quote_name(name)}"
+
+
+def _text(*parts: str) -> str:
+    """A key, or the beginning of one, as a literal."""
+    return "'" + SEPARATOR.join(parts).replace("'", "''") + "'"
+
+
+def _keys(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterator[tuple[str, str]]:
+    """For each narrowing column, the key of a row as an expression, and the column."""
+    for column, narrowing in sorted(table.narrowing.items()):
+        quoted = connection.ops.quote_name(column)
+        yield f"{_text(name, column, '')} || {_canonical('', quoted, narrowing.kind)}", quoted
+
+
+def _rows(connection: BaseDatabaseWrapper, name: str, table: Table, row: str) -> list[str]:
+    """The keys of the row OLD or NEW of a trigger."""
+    found = []
+    for column, narrowing in sorted(table.narrowing.items()):
+        quoted = connection.ops.quote_name(column)
+        value = _canonical(f"{row}.", quoted, narrowing.kind)
+        found.append(
+            f"SELECT {_text(name, column, '')} || {value} WHERE {row}.{quoted} IS NOT NULL"
+        )
+    return found
+
+
+def _canonical(row: str, column: str, kind: Kind) -> str:
+    """The value in the form of :meth:`~notmodified.sql.values.Kind.canonical`."""
+    if kind is Kind.UUID:
+        return f"lower(replace({row}{column}, '-', ''))"
+    return f"CAST({row}{column} AS TEXT)"
+
+
+def _everything(name: str, table: Table) -> list[str]:
+    return [
+        f"SELECT {_text(name)}",
+        *(f"SELECT {_text(name, column, ANY)}" for column in sorted(table.narrowing)),
+    ]
+
+
+def _trigger(
+    connection: BaseDatabaseWrapper, table: str, moment: str, lines: Iterable[str]
+) -> Trigger:
+    body = " UNION ".join(lines)
+    definition = (
+        f"{moment} ON {connection.ops.quote_name(table)} FOR EACH ROW BEGIN "
+        f"INSERT INTO {LOG} (key) {body}; END"
+    )
+    name = PREFIX + trigger_name(table, definition).rpartition("_")[2]
+    create = f"CREATE TRIGGER {connection.ops.quote_name(name)} {definition}"
+    return Trigger(table, name, (create,), (_drop(connection, name),))
+
+
+def _uniques(connection: BaseDatabaseWrapper, name: str) -> list[list[str] | None]:
+    """The columns of each unique index; ``None`` for one that is not over whole columns."""
+    with connection.cursor() as cursor:
+
+        def rows(pragma: str, of: str) -> list[Any]:
+            cursor.execute(f"SELECT * FROM pragma_{pragma}(%s)", [of])
+            return list(cursor.fetchall())
+
+        columns = rows("table_info", name)
+        cursor.execute("SELECT wr FROM pragma_table_list WHERE lower(name) = %s", [name])
+        if any(without_rowid for (without_rowid,) in cursor.fetchall()):
+            raise UncoveredTableError(f"{name} is WITHOUT ROWID")
+        key = [row[1] for row in sorted(columns, key=lambda row: row[5]) if row[5]]
+        found: list[list[str] | None] = [key] if key else []
+        for _, index, unique, _, partial, *_ in rows("index_list", name):
+            if not unique:
+                continue
+            parts = [row[2] for row in rows("index_info", index)]
+            found.append(None if partial or None in parts else parts)
+    return [unique for number, unique in enumerate(found) if unique not in found[:number]]

@@ -1,0 +1,174 @@
+"""The ledger of a SQLite file: positions, and what has not moved since."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from notmodified.ledger.database.sqlite import LOG, TABLES, LedgerError, SqliteLedger
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, timeout=5)
+
+
+@pytest.fixture(params=["DELETE", "WAL"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / "site.sqlite3"
+    connection = connect(path)
+    connection.execute(f"PRAGMA journal_mode = {request.param}")
+    for statement in TABLES:
+        connection.execute(statement)
+    connection.close()
+    return path
+
+
+@pytest.fixture
+def ledger(path: Path) -> SqliteLedger:
+    return SqliteLedger(str(path), lambda: connect(path))
+
+
+def move(path: Path, *keys: str) -> None:
+    connection = connect(path)
+    connection.executemany(f"INSERT INTO {LOG} (key) VALUES (?)", [(key,) for key in keys])
+    connection.close()
+
+
+def test_nothing_has_moved_where_nothing_was_written(ledger: SqliteLedger) -> None:
+    position = ledger.position()
+    assert ledger.unmoved(["a", "b"], position) == position
+
+
+def test_a_key_moves_and_others_do_not(ledger: SqliteLedger, path: Path) -> None:
+    position = ledger.position()
+    move(path, "a")
+    assert ledger.unmoved(["a"], position) is None
+    assert ledger.unmoved(["b", "a"], position) is None
+    later = ledger.unmoved(["b"], position)
+    assert later is not None
+    assert later == ledger.position() != position
+    assert ledger.unmoved(["a"], later) == later
+
+
+def test_what_is_not_committed_has_not_moved(ledger: SqliteLedger, path: Path) -> None:
+    position = ledger.position()
+    writer = connect(path)
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute(f"INSERT INTO {LOG} (key) VALUES ('a')")
+    assert ledger.unmoved(["a"], position) == position
+    writer.execute("COMMIT")
+    assert ledger.unmoved(["a"], position) is None
+    writer.close()
+
+
+def test_what_is_rolled_back_has_not_moved(ledger: SqliteLedger, path: Path) -> None:
+    position = ledger.position()
+    writer = connect(path)
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute(f"INSERT INTO {LOG} (key) VALUES ('a')")
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert ledger.unmoved(["a"], position) is not None
+
+
+def test_a_position_before_the_horizon_is_judged_no_more(ledger: SqliteLedger, path: Path) -> None:
+    early = ledger.position()
+    move(path, "a")
+    late = ledger.position()
+    ledger.compact(late.line)
+    assert ledger.unmoved(["b"], early) is None
+    assert ledger.unmoved(["a"], late) == ledger.position() == late
+
+
+def test_a_number_does_not_come_back_after_compaction(ledger: SqliteLedger, path: Path) -> None:
+    """Else a record of the second `a` would not see the third."""
+    move(path, "a")
+    ledger.compact(ledger.position().line)
+    position = ledger.position()
+    move(path, "a")
+    assert ledger.position().line > position.line
+    assert ledger.unmoved(["a"], position) is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE TABLE t (id)", "CREATE TRIGGER x AFTER INSERT ON notmodified_log BEGIN SELECT 1; END"],
+)
+def test_every_change_of_the_schema_moves_everything(
+    ledger: SqliteLedger, path: Path, statement: str
+) -> None:
+    position = ledger.position()
+    connection = connect(path)
+    connection.execute(statement)
+    connection.close()
+    assert ledger.unmoved(["a"], position) is None
+
+
+def test_a_restored_backup_is_another_ledger(
+    ledger: SqliteLedger, path: Path, tmp_path: Path
+) -> None:
+    """Even though it says of itself that it is the same, and has come as far."""
+    move(path, "a")
+    backup = tmp_path / "backup.sqlite3"
+    ledger.compact(0)
+    source, target = connect(path), connect(backup)
+    source.backup(target)
+    source.close()
+    target.close()
+    move(path, "b")
+    position = ledger.position()
+    move(backup, "c")
+    for extra in ("-wal", "-shm"):
+        Path(f"{path}{extra}").unlink(missing_ok=True)
+    os.replace(backup, path)
+    assert ledger.position().line == position.line
+    assert ledger.unmoved(["x"], position) is None
+
+
+def test_another_file_at_the_same_place_with_the_same_number_is_another_ledger(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    position = ledger.position()
+    connection = connect(path)
+    connection.execute("UPDATE notmodified_ledger SET id = 'another'")
+    connection.close()
+    assert ledger.unmoved(["a"], position) is None
+
+
+def test_an_open_reader_elsewhere_does_not_pin_what_the_ledger_sees(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    move(path, "x", "y", "z")
+    position = ledger.position()
+    reader = connect(path)
+    rows = reader.execute(f"SELECT * FROM {LOG}")
+    rows.fetchone()
+    if reader.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+        move(path, "a")
+        assert ledger.unmoved(["a"], position) is None
+    rows.close()
+    reader.close()
+
+
+def test_a_database_without_a_ledger_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "empty.sqlite3"
+    connect(path).close()
+    ledger = SqliteLedger(str(path), lambda: connect(path))
+    with pytest.raises(LedgerError, match="notmodified_ledger"):
+        ledger.position()
+
+
+def test_a_file_that_is_gone_is_an_error_and_comes_back(
+    ledger: SqliteLedger, path: Path, tmp_path: Path
+) -> None:
+    position = ledger.position()
+    kept = tmp_path / "kept"
+    shutil.move(path, kept)
+    with pytest.raises(LedgerError):
+        ledger.unmoved(["a"], position)
+    shutil.move(kept, path)
+    assert ledger.unmoved(["a"], position) == position
