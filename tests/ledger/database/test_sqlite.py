@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from notmodified.ledger.database.sqlite import LOG, TABLES, LedgerError, SqliteLedger
+from notmodified.ledger.database.errors import LedgerError
+from notmodified.ledger.database.sqlite import LOG, TABLES, SqliteLedger
 
 
 def connect(path: Path) -> sqlite3.Connection:

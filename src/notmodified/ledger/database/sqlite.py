@@ -19,6 +19,8 @@ from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from notmodified.ledger.database.errors import LedgerError
+
 LOG: Final = "notmodified_log"
 LEDGER: Final = "notmodified_ledger"
 
@@ -47,10 +49,6 @@ class Position(NamedTuple):
     ledger: str
     schema: int
     line: int
-
-
-class LedgerError(Exception):
-    """The database has no ledger, or does not answer."""
 
 
 class SqliteLedger:

@@ -13,17 +13,16 @@ Rules of this module:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notmodified.ledger.database.sqlite import LOG, TABLES
+from notmodified.ledger.database.sqlite import LOG
+from notmodified.ledger.database.sqlite import TABLES as TABLES
 from notmodified.sql.dependencies import ANY, SEPARATOR
-from notmodified.sql.schema import Schema, Table
+from notmodified.sql.schema import Table
 from notmodified.sql.values import Kind
-from notmodified.writes.triggers.vendor import Trigger, trigger_name
-
-PREFIX: Final = "notmodifiedlog_"
+from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
 
 
 class UncoveredTableError(Exception):
@@ -57,46 +56,19 @@ def triggers(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterat
             yield _trigger(connection, name, f"BEFORE {event}", displaced)
 
 
-def install(connection: BaseDatabaseWrapper, schema: Schema) -> None:
-    """Make the ledger's tables, and the triggers of every table in `schema` that is there."""
-    with connection.cursor() as cursor:
-        for statement in TABLES:
-            cursor.execute(statement)
-        there = {one.name.lower() for one in connection.introspection.get_table_list(cursor)}
-    for name, table in schema.items():
-        if name not in there:
-            continue
-        expected = {one.name: one for one in triggers(connection, name, table)}
-        present = installed(connection, name)
-        with connection.cursor() as cursor:
-            for leftover in present - expected.keys():
-                cursor.execute(_drop(connection, leftover))
-            for trigger in expected.values():
-                if trigger.name not in present:
-                    cursor.execute(trigger.create[0])
-
-
 def installed(connection: BaseDatabaseWrapper, name: str) -> set[str]:
     """The names of the triggers of ours on the table `name`."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT name FROM sqlite_master WHERE type = 'trigger' "
             "AND lower(tbl_name) = %s AND substr(name, 1, %s) = %s",
-            [name, len(PREFIX), PREFIX],
+            [name, len(LOG_PREFIX), LOG_PREFIX],
         )
         return {row[0] for row in cursor.fetchall()}
 
 
-def uninstall(connection: BaseDatabaseWrapper, schema: Schema) -> None:
-    """Take the triggers away again; the log stays."""
-    for name in schema:
-        for trigger in installed(connection, name):
-            with connection.cursor() as cursor:
-                cursor.execute(_drop(connection, trigger))
-
-
-def _drop(connection: BaseDatabaseWrapper, name: str) -> str:
-    return f"DROP TRIGGER IF EXISTS {connection.ops.quote_name(name)}"
+def drop(connection: BaseDatabaseWrapper, table: str, name: str) -> tuple[str, ...]:
+    return (f"DROP TRIGGER IF EXISTS {connection.ops.quote_name(name)}",)
 
 
 def _text(*parts: str) -> str:
@@ -145,9 +117,9 @@ def _trigger(
         f"{moment} ON {connection.ops.quote_name(table)} FOR EACH ROW BEGIN "
         f"INSERT INTO {LOG} (key) {body}; END"
     )
-    name = PREFIX + trigger_name(table, definition).rpartition("_")[2]
+    name = LOG_PREFIX + trigger_name(table, definition).rpartition("_")[2]
     create = f"CREATE TRIGGER {connection.ops.quote_name(name)} {definition}"
-    return Trigger(table, name, (create,), (_drop(connection, name),))
+    return Trigger(table, name, (create,), drop(connection, table, name))
 
 
 def _uniques(connection: BaseDatabaseWrapper, name: str) -> list[list[str] | None]:

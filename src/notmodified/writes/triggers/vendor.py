@@ -15,6 +15,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from notmodified.writes.triggers.declare import Part, Versioned
 
 PREFIX: Final = "notmodified_"
+LOG_PREFIX: Final = "notmodifiedlog_"
+"""For the triggers of the log, which are installed and counted apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,5 @@
+"""What the ledgers of all databases raise."""
+
+
+class LedgerError(Exception):
+    """The database has no ledger, or does not answer."""

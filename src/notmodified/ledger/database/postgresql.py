@@ -1,0 +1,113 @@
+"""The ledger of a PostgreSQL database.
+
+Transactions do not commit in the order of any number that they are given, so a position is a
+*snapshot*: what was committed when it was taken. A key has moved if a line of it, visible now, was
+not visible in that snapshot.
+
+Rules of this module:
+
+- It asks on a connection of its own, in autocommit and READ COMMITTED, one statement at a time.
+- A standby's snapshot lists no running transactions, so there is no position on a server in
+  recovery.
+- Another server, another timeline (a failover) or another ledger (a restored dump) is another
+  history: nothing that was read there is judged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, Final, NamedTuple
+
+from notmodified.ledger.database.errors import LedgerError
+
+LOG: Final = "notmodified_log"
+LEDGER: Final = "notmodified_ledger"
+
+TABLES: Final = (
+    f"CREATE TABLE IF NOT EXISTS {LEDGER} (id uuid NOT NULL, horizon xid8 NOT NULL)",
+    (
+        f"INSERT INTO {LEDGER} SELECT gen_random_uuid(), '0' "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {LEDGER})"
+    ),
+    (
+        f"CREATE TABLE IF NOT EXISTS {LOG} "
+        f"(key text NOT NULL, transaction xid8 NOT NULL DEFAULT pg_current_xact_id())"
+    ),
+    f"CREATE INDEX IF NOT EXISTS {LOG}_key ON {LOG} (key, transaction)",
+)
+"""The statements that make a ledger where there is none."""
+
+_HISTORY: Final = (
+    f"ledger.id::text || '/' || system.system_identifier || '/' || checkpoint.timeline_id "
+    f"FROM {LEDGER} AS ledger, pg_control_system() AS system, "
+    f"pg_control_checkpoint() AS checkpoint WHERE NOT pg_is_in_recovery()"
+)
+_POSITION: Final = f"SELECT pg_current_snapshot()::text, {_HISTORY}"
+_UNMOVED: Final = f"""
+SELECT pg_current_snapshot()::text,
+       ledger.horizon <= pg_snapshot_xmin(%(snapshot)s::pg_snapshot) AND NOT EXISTS (
+           SELECT 1 FROM {LOG} WHERE key = ANY(%(keys)s)
+           AND transaction >= pg_snapshot_xmin(%(snapshot)s::pg_snapshot)
+           AND NOT pg_visible_in_snapshot(transaction, %(snapshot)s::pg_snapshot)),
+       {_HISTORY}"""
+"""What came before the snapshot's first running transaction is visible in it, so the index of the
+log is read from there on only."""
+
+
+class Position(NamedTuple):
+    """A point in the history of one database."""
+
+    history: str
+    snapshot: str
+
+
+class PostgresqlLedger:
+    """Reads the log of one database. `connect` makes a psycopg connection in autocommit.
+
+    Not for several threads at once: each has its own.
+    """
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect = connect
+        self._held: Any = None
+
+    def position(self) -> Position:
+        """The position now. Raises LedgerError."""
+        snapshot, history = self._ask(_POSITION, {})
+        return Position(history, snapshot)
+
+    def unmoved(self, keys: Collection[str], position: Position) -> Position | None:
+        """The position now, if none of `keys` has moved since `position`. Raises LedgerError."""
+        asked = {"keys": list(keys), "snapshot": position.snapshot}
+        snapshot, unmoved, history = self._ask(_UNMOVED, asked)
+        if not unmoved or history != position.history:
+            return None
+        return Position(history, snapshot)
+
+    def compact(self) -> None:
+        """Forget what every snapshot of now can see: positions before are judged no more."""
+        self._run(
+            f"WITH now AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS first), "
+            f"moved AS (UPDATE {LEDGER} SET horizon = now.first FROM now "
+            f"WHERE horizon < now.first RETURNING horizon) "
+            f"DELETE FROM {LOG} USING moved WHERE transaction < moved.horizon",
+            {},
+        )
+
+    def _ask(self, sql: str, parameters: dict[str, Any]) -> tuple[Any, ...]:
+        rows = self._run(sql, parameters).fetchall()
+        if len(rows) != 1:
+            raise LedgerError(f"no ledger here: {len(rows)} lines in {LEDGER}, or a standby")
+        row: tuple[Any, ...] = rows[0]
+        return row
+
+    def _run(self, sql: str, parameters: dict[str, Any]) -> Any:
+        from psycopg import Error
+
+        try:
+            if self._held is None:
+                self._held = self._connect()
+            return self._held.execute(sql, parameters, prepare=True)
+        except Error as error:
+            self._held = None
+            raise LedgerError(str(error)) from error

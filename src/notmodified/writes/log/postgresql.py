@@ -1,0 +1,103 @@
+"""Triggers for PostgreSQL that append to the log.
+
+One per table and kind of statement, after the statement, on its transition tables: COPY and
+INSERT … SELECT cost one trigger, however many rows there are. TRUNCATE moves every row.
+
+Rules of this module:
+
+- A trigger's function runs with its owner's rights and a fixed search path: whoever may write the
+  table moves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from notmodified.ledger.database.postgresql import LOG
+from notmodified.ledger.database.postgresql import TABLES as TABLES
+from notmodified.sql.dependencies import ANY, SEPARATOR
+from notmodified.sql.schema import Table
+from notmodified.sql.values import Kind
+from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
+
+_ROWS: Final = {
+    "INSERT": ("NEW TABLE AS new_rows",),
+    "UPDATE": ("OLD TABLE AS old_rows", "NEW TABLE AS new_rows"),
+    "DELETE": ("OLD TABLE AS old_rows",),
+}
+
+
+def triggers(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterator[Trigger]:
+    """The triggers that write down what happens to the table `name`."""
+    for event, transitions in _ROWS.items():
+        lines = []
+        for transition in transitions:
+            rows = transition.rpartition(" ")[2]
+            lines.append(f"SELECT {_text(name)} FROM {rows}")
+            lines += [
+                f"SELECT {key} FROM {rows} WHERE {column} IS NOT NULL"
+                for key, column in _keys(connection, name, table)
+            ]
+        yield _trigger(connection, name, event, f"REFERENCING {' '.join(transitions)}", lines)
+    whole = [f"SELECT {_text(name)}"]
+    whole += [f"SELECT {_text(name, column, ANY)}" for column in sorted(table.narrowing)]
+    yield _trigger(connection, name, "TRUNCATE", "", whole)
+
+
+def installed(connection: BaseDatabaseWrapper, name: str) -> set[str]:
+    """The names of the triggers of ours on the table `name` that are enabled."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgname FROM pg_catalog.pg_trigger "
+            "WHERE tgrelid = to_regclass(%s) AND tgenabled IN ('O', 'A') "
+            "AND left(tgname, %s) = %s",
+            [connection.ops.quote_name(name), len(LOG_PREFIX), LOG_PREFIX],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def drop(connection: BaseDatabaseWrapper, table: str, name: str) -> tuple[str, ...]:
+    quote = connection.ops.quote_name
+    return (
+        f"DROP TRIGGER IF EXISTS {quote(name)} ON {quote(table)}",
+        f"DROP FUNCTION IF EXISTS {quote(name)}()",
+    )
+
+
+def _text(*parts: str) -> str:
+    """A key, or the beginning of one, as a literal."""
+    return "'" + SEPARATOR.join(parts).replace("'", "''") + "'::text"
+
+
+def _keys(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterator[tuple[str, str]]:
+    """For each narrowing column, the key of a row as an expression, and the column."""
+    for column, narrowing in sorted(table.narrowing.items()):
+        quoted = connection.ops.quote_name(column)
+        value = f"{quoted}::text"
+        if narrowing.kind is Kind.UUID:
+            value = f"replace({value}, '-', '')"
+        yield f"{_text(name, column, '')} || {value}", quoted
+
+
+def _trigger(
+    connection: BaseDatabaseWrapper, table: str, event: str, transitions: str, lines: Iterable[str]
+) -> Trigger:
+    quote = connection.ops.quote_name
+    body = " UNION ".join(lines)
+    name = LOG_PREFIX + trigger_name(table, f"{event} {body}").rpartition("_")[2]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_schema()")
+        [schema] = cursor.fetchone()
+    function = (
+        f"CREATE OR REPLACE FUNCTION {quote(name)}() RETURNS trigger LANGUAGE plpgsql "
+        f"SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $notmodified$ BEGIN "
+        f"INSERT INTO {quote(schema)}.{LOG} (key) {body}; RETURN NULL; END $notmodified$"
+    )
+    create = (
+        f"CREATE TRIGGER {quote(name)} AFTER {event} ON {quote(table)} {transitions} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {quote(name)}()"
+    )
+    return Trigger(table, name, (function, create), drop(connection, table, name))

@@ -1,0 +1,64 @@
+"""Writes, the lines that they leave in the log, and the ledger that judges by them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+
+from notmodified.ledger.database.postgresql import PostgresqlLedger
+from notmodified.ledger.database.sqlite import SqliteLedger
+from notmodified.reads.plans import Planner
+from notmodified.sql.dependencies import Dependency
+from tests.reads import harness
+
+Ledger = SqliteLedger | PostgresqlLedger
+
+
+@contextmanager
+def opened() -> Iterator[Ledger]:
+    """The ledger of the tests' database."""
+    if connection.vendor == "sqlite":
+        path = str(connection.settings_dict["NAME"])
+        held = sqlite3.connect(path, isolation_level=None, timeout=20)
+        yield SqliteLedger(path, lambda: held)
+        held.close()
+        return
+    import psycopg
+
+    parameters: dict[str, Any] = {
+        name: value
+        for name, value in connection.get_connection_params().items()
+        if name in ("host", "port", "user", "password", "dbname")
+    }
+    with psycopg.connect(**parameters, autocommit=True) as other:
+        yield PostgresqlLedger(lambda: other)
+
+
+def moved_by(write: Callable[[], Any]) -> set[str]:
+    """The keys that a write moves, with the separators as dots."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM notmodified_log")
+        write()
+        cursor.execute("SELECT key FROM notmodified_log")
+        return {key.replace("\x1f", ".") for (key,) in cursor.fetchall()}
+
+
+def search(seeds: range) -> tuple[int, int]:
+    """Random queries between random writes, judged by the ledger. Raises Stale."""
+    planner = Planner(connection.vendor, harness.schema())
+    with opened() as ledger:
+
+        def judge() -> Callable[[], harness.HasMoved]:
+            position: Any = ledger.position()
+
+            def has_moved(needed: set[Dependency]) -> bool:
+                return ledger.unmoved([one.key for one in needed], position) is None
+
+            return lambda: has_moved
+
+        runs = [harness.search(planner, s, rounds=25, queries=20, judge=judge) for s in seeds]
+    return sum(compared for compared, _ in runs), sum(changed for _, changed in runs)

@@ -1,0 +1,139 @@
+"""The log on every database: each row that comes, goes or changes leaves its lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from notmodified.writes.log.install import VENDORS, install
+from tests.reads import harness
+from tests.site.models import Box, Item, Shelf, Ticket
+from tests.site.pages import execute
+from tests.writes.log.harness import moved_by, opened, search
+
+SHELF = {"site_shelf", "site_shelf.id.1"}
+
+
+class TestWhatMoves:
+    def test_an_insert_an_update_and_a_delete(self) -> None:
+        assert moved_by(lambda: Shelf.objects.create(pk=1)) == SHELF
+        assert moved_by(lambda: Shelf.objects.update(name="x")) == SHELF
+        assert moved_by(lambda: Shelf.objects.all().delete()) >= SHELF
+
+    def test_an_update_moves_the_old_value_and_the_new(self) -> None:
+        for pk in (1, 2):
+            Shelf.objects.create(pk=pk)
+        Ticket.objects.create(pk=1, code=5, shelf_id=1)
+        assert moved_by(lambda: Ticket.objects.update(shelf=2)) == {
+            "site_ticket",
+            "site_ticket.id.1",
+            "site_ticket.code.5",
+            "site_ticket.shelf_id.1",
+            "site_ticket.shelf_id.2",
+        }
+
+    def test_null_is_no_value(self) -> None:
+        moves = moved_by(lambda: Ticket.objects.create(pk=1, code=5))
+        assert not any(".shelf_id." in key for key in moves)
+
+    def test_uuids_are_written_as_plans_write_them(self) -> None:
+        box = Box.objects.create()
+        assert f"site_box.id.{box.pk.hex}" in moved_by(lambda: box.save())
+        assert f"site_item.box_id.{box.pk.hex}" in moved_by(lambda: Item.objects.create(box=box))
+
+    def test_a_statement_without_rows_moves_nothing(self) -> None:
+        assert moved_by(lambda: Shelf.objects.filter(pk=9).update(name="x")) == set()
+
+    def test_a_rollback_takes_the_lines_back(self) -> None:
+        def write() -> None:
+            with transaction.atomic():
+                Shelf.objects.create(pk=1)
+                transaction.set_rollback(True)
+
+        assert moved_by(write) == set()
+
+    def test_a_savepoint_that_is_rolled_back_does_too(self) -> None:
+        def write() -> None:
+            with transaction.atomic():
+                Shelf.objects.create(pk=1)
+                with transaction.atomic():
+                    Shelf.objects.create(pk=2)
+                    transaction.set_rollback(True)
+
+        assert moved_by(write) == SHELF
+
+
+class TestInstalling:
+    def test_it_is_done_once(self) -> None:
+        installed = VENDORS[connection.vendor].installed
+        before = installed(connection, "site_book")
+        assert len(before) == {"sqlite": 5, "postgresql": 4}[connection.vendor]
+        with opened() as ledger:
+            position: Any = ledger.position()
+            install(connection, harness.schema())
+            assert installed(connection, "site_book") == before
+            assert ledger.unmoved(["site_book"], position) is not None
+
+    def test_what_is_missing_is_made(self) -> None:
+        vendor = VENDORS[connection.vendor]
+        names = vendor.installed(connection, "site_book")
+        for statement in vendor.drop(connection, "site_book", min(names)):
+            execute(statement)
+        assert vendor.installed(connection, "site_book") != names
+        install(connection, harness.schema())
+        assert vendor.installed(connection, "site_book") == names
+
+
+def test_no_result_changes_without_a_line_in_the_log() -> None:
+    compared, changed = search(range(4))
+    assert compared > 1000
+    assert changed > 50
+
+
+def _without(row: str) -> Any:
+    """Leaves out the values that rows had (``OLD``), or that they have (``NEW``)."""
+
+    def trigger(self: Any, table: str, moment: str, *rest: Any) -> Any:
+        *others, lines = rest
+        kept = [line for line in lines if row not in line.upper()]
+        return _trigger(self, table, moment, *others, kept or ["SELECT 'nothing'"])
+
+    return trigger
+
+
+def _without_event(event: str) -> Any:
+    def trigger(self: Any, table: str, moment: str, *rest: Any) -> Any:
+        *others, lines = rest
+        if moment in (event, f"AFTER {event}"):
+            lines = ["SELECT 'nothing'"]
+        return _trigger(self, table, moment, *others, lines)
+
+    return trigger
+
+
+def _trigger(*args: Any) -> Any:
+    return _TRIGGER[connection.vendor](*args)
+
+
+_TRIGGER = {name: vendor._trigger for name, vendor in VENDORS.items()}
+
+MUTANTS = {
+    "old values are not written down": _without("OLD"),
+    "new values are not written down": _without("NEW"),
+    "inserts are not written down": _without_event("INSERT"),
+    "updates are not written down": _without_event("UPDATE"),
+    "deletes are not written down": _without_event("DELETE"),
+}
+
+
+@pytest.mark.without_log
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS.keys())
+def test_a_defect_in_the_triggers_would_be_found(
+    mutant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(VENDORS[connection.vendor], "_trigger", mutant)
+    install(connection, harness.schema())
+    with pytest.raises(harness.Stale):
+        search(range(50, 70))
