@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,10 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ledger(path: Path) -> SqliteLedger:
-    return SqliteLedger(str(path), lambda: connect(path))
+def ledger(path: Path) -> Iterator[SqliteLedger]:
+    found = SqliteLedger(str(path), lambda: connect(path))
+    yield found
+    found.close()
 
 
 def move(path: Path, *keys: str) -> None:

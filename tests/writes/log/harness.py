@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from django.db import connection
@@ -23,9 +23,8 @@ def opened() -> Iterator[Ledger]:
     """The ledger of the tests' database."""
     if connection.vendor == "sqlite":
         path = str(connection.settings_dict["NAME"])
-        held = sqlite3.connect(path, isolation_level=None, timeout=20)
-        yield SqliteLedger(path, lambda: held)
-        held.close()
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as held:
+            yield SqliteLedger(path, lambda: held)
         return
     import psycopg
 

@@ -94,6 +94,12 @@ class PostgresqlLedger:
             {},
         )
 
+    def close(self) -> None:
+        """Close the held connection; the next question makes another."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
+
     def _ask(self, sql: str, parameters: dict[str, Any]) -> tuple[Any, ...]:
         rows = self._run(sql, parameters).fetchall()
         if len(rows) != 1:
@@ -109,5 +115,5 @@ class PostgresqlLedger:
                 self._held = self._connect()
             return self._held.execute(sql, parameters, prepare=True)
         except Error as error:
-            self._held = None
+            self.close()
             raise LedgerError(str(error)) from error

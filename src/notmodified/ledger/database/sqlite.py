@@ -97,7 +97,7 @@ class SqliteLedger:
         try:
             rows = self._connection().execute(sql, parameters).fetchall()
         except (sqlite3.Error, OSError) as error:
-            self._held = None
+            self.close()
             raise LedgerError(f"{self._path}: {error}") from error
         if len(rows) != 1:
             raise LedgerError(f"{self._path} has no ledger: {len(rows)} lines in {LEDGER}")
@@ -108,9 +108,17 @@ class SqliteLedger:
         """The held connection, made anew when another file has taken the place of its own."""
         status = os.stat(self._path)
         file = status.st_dev, status.st_ino
-        if self._held is None or file != self._file:
+        if file != self._file:
+            self.close()
+        if self._held is None:
             self._held, self._file = self._connect(), file
         return self._held
+
+    def close(self) -> None:
+        """Close the held connection; the next question makes another."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
 
 
 @lru_cache(maxsize=512)
