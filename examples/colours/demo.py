@@ -19,6 +19,7 @@ from typing import Final, NoReturn
 
 import httpx
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tour import show
 from tour.browser import Browser, Unexpected
 from tour.site import Environment, Server, environment, manage, prepare
@@ -70,8 +71,15 @@ def visit_everything(console: Console, address: str, env: Environment) -> bool:
     def made(
         title: str, browser: Browser, ways: list[Way], change: Callable[[], None], note: str = ""
     ) -> list[Row]:
-        with console.status(title) as status:
-            rows = tour(browser, ways, change, tick=lambda path: status.update(f"GET {path}"))
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task(title, total=2 * len(ways))
+            rows = tour(
+                browser,
+                ways,
+                change,
+                tick=lambda path: progress.update(task, advance=1, description=f"GET {path}"),
+            )
         show.page(console, title, rows, note)
         return rows
 

@@ -65,8 +65,8 @@ def gunicorn(settings: str, database: Path, workers: int = 1) -> Iterator[str]:
 
 
 @contextmanager
-def nginx(binary: str, upstream: str, directory: Path) -> Iterator[str]:
-    """nginx with gzip on, in front of `upstream`."""
+def nginx(binary: str, upstream: str, directory: Path, locations: str = "") -> Iterator[str]:
+    """nginx with gzip on, in front of `upstream`; `locations` come before the one for all."""
     port = free_port()
     configuration = directory / "nginx.conf"
     configuration.write_text(
@@ -81,6 +81,7 @@ def nginx(binary: str, upstream: str, directory: Path) -> Iterator[str]:
           gzip on; gzip_min_length 20; gzip_types *; gzip_proxied any; gzip_vary on;
           server {{
             listen 127.0.0.1:{port};
+            {locations}
             location / {{ proxy_pass {upstream}; proxy_set_header Host $http_host; }}
           }}
         }}

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.docs.pages import DOCS, blocks
 from tests.integration.servers import ROOT, gunicorn, nginx
 
 NGINX = os.environ.get("NOTMODIFIED_NGINX") or shutil.which("nginx") or "/usr/sbin/nginx"
@@ -71,6 +72,25 @@ def test_a_weakened_tag_comes_back_and_gives_a_304(site: httpx.Client, url: str)
     assert short.headers["Cache-Control"] == full.headers["Cache-Control"] == "no-cache"
     assert "Date" in short.headers  # C13
     assert "Content-Type" not in short.headers
+
+
+def test_a_location_that_the_documentation_leaves_uncompressed(
+    database: Path, tmp_path: Path
+) -> None:
+    """Its tags stay strong, and If-Match works by the letter of the RFC."""
+    [block] = [b for b in blocks(DOCS / "guides" / "proxies.md") if b.language == "nginx"]
+    with gunicorn(PROJECT, database) as upstream:
+        location = block.code.replace("/api/", "/shelves/")
+        location = location.replace("http://127.0.0.1:8000", upstream)
+        assert upstream in location
+        with (
+            nginx(NGINX, upstream, tmp_path, location) as url,
+            httpx.Client(base_url=url) as client,
+        ):
+            plain, compressed = client.get("/shelves/1/"), client.get("/page/")
+    assert compressed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert plain.headers["ETag"].startswith('"')
 
 
 @pytest.mark.parametrize("suffix", ["-gzip", "--gzip", "-br"])

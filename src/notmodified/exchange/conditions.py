@@ -101,7 +101,7 @@ class Conditions:
         variant: str = "",
     ) -> HttpResponseBase:
         """The answer to `request`, from `view` where it must run."""
-        turn = Turn(self, request, args, kwargs or {}, variant)
+        turn = self.turn(request, args, kwargs, variant=variant)
         early = turn.before()
         if early is not None:
             return early
@@ -241,10 +241,8 @@ class Turn:
     def _answer_to(self, said: tuple[Any, ...] | None) -> HttpResponseBase | None:
         if said is not None:
             self._known = self._sources.known(said, self._subject)
-        if not self._preconditions and self._safe:
-            return None
         if self._safe:
-            return self._before_safe()
+            return self._before_safe() if self._preconditions else None
         if self._required and self._method in _REQUIRING and not self._preconditions:
             return answers.precondition_required(self._request)
         if said is not None and self._judge(self._known.representation) is _FAILED:
@@ -278,8 +276,7 @@ class Turn:
             return None
         if remembered.csrf_masked:
             representation = _bound_to_secret(self._request, representation)
-        verdict = self._preconditions.judge(self._method, representation, altered=altered())
-        return verdict, remembered, representation
+        return self._judge(representation), remembered, representation
 
     def _version(self) -> tuple[int, EntityTag | None, int | None] | None:
         """What a remembered 200 is found by; ``None`` where nothing tells one from the next."""

@@ -125,10 +125,11 @@ class Sources:
         kwargs: dict[str, Any],
     ) -> bool:
         """Whether what each validator said is what it says now."""
-        for source, before in zip(self._asked, said, strict=True):
-            if isinstance(before, Version) and not source.still(before, request, *args, **kwargs):  # type: ignore[union-attr]
-                return False
-        return True
+        return all(
+            source.still(before, request, *args, **kwargs)
+            for source, before in zip(self._asked, said, strict=True)
+            if isinstance(source, Validator)
+        )
 
     async def aask(
         self, request: HttpRequest, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -159,16 +160,12 @@ class Sources:
         response: HttpResponseBase,
     ) -> tuple[Any, ...] | None:
         """What each source says once the response is there; ``None`` if one moved meanwhile."""
-        said = []
-        for source, before in zip(self._asked, known.said, strict=True):
-            if isinstance(source, Validator):
-                asked, args, kwargs = call
-                if not source.still(before, asked, *args, **kwargs):
-                    return None
-                said.append(source.complete(before, request, response))
-            else:
-                said.append(before)
-        return tuple(said)
+        if not self.still(known.said, *call):
+            return None
+        return tuple(
+            source.complete(before, request, response) if isinstance(source, Validator) else before
+            for source, before in zip(self._asked, known.said, strict=True)
+        )
 
     def _checked(self, source: Source, said: Any) -> Any:
         """What a source said; what a validator of the site's own says may be nonsense."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.core.cache import caches
 from django.core.cache.backends.base import default_key_func
 
+from notmodified.ledger.django_cache import DjangoCacheStore
 from notmodified.ledger.store import (
     MARK_SECONDS,
     MOVE,
@@ -28,28 +29,15 @@ _ATTEMPTS: Final = 3
 """How often a key is made anew that is lost between being made and being counted."""
 
 
-class CounterStore:
+class CounterStore(DjangoCacheStore):
     """A Django cache with an atomic ``incr``."""
 
     transactional = False
-
-    def __init__(self, alias: str) -> None:
-        self._alias = alias
-
-    @property
-    def _cache(self) -> Any:
-        # Django keeps one connection per thread; `caches` knows which.
-        return caches[self._alias]
 
     def read(self, keys: Sequence[str]) -> list[int | None]:
         names = [PREFIX + key for key in keys]
         with store_errors(self._alias):
             return [*map(self._cache.get_many(names).get, names)]
-
-    def mint(self, keys: Collection[str]) -> None:
-        with store_errors(self._alias):
-            for key in keys:
-                self._cache.add(PREFIX + key, fresh(), timeout=None)
 
     def mark(self, keys: Collection[str], claim: Claim) -> Claim:
         marked: dict[str, int] = {}
@@ -85,20 +73,11 @@ class CounterStore:
         # What was lost has nothing to take back; it will be minted with another number.
         with suppress(ValueError):
             stamp: int = self._cache.incr(name, MOVE - 1)
-            counted_nobody = stamp & WRITERS == WRITERS
-            if counted_nobody or not is_same_life(stamp, marked):
+            nobody_was_counted = stamp & WRITERS == WRITERS
+            if nobody_was_counted or not is_same_life(stamp, marked):
                 # It was lost and minted since: the writer taken off was not this one. In between,
                 # the stamp was one that nobody has ever been given.
                 self._cache.incr(name, 1)
-
-    def note(self, name: str, text: str) -> None:
-        with store_errors(self._alias):
-            self._cache.set(PREFIX + name, text, timeout=None)
-
-    def noted(self, name: str) -> str | None:
-        with store_errors(self._alias):
-            text: str | None = self._cache.get(PREFIX + name)
-        return text
 
 
 class MemcachedStore(CounterStore):

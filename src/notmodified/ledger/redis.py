@@ -1,7 +1,7 @@
-"""Stamps in Redis or Valkey, through one client per process.
+"""Stamps in Redis or Valkey, through one client per process, and one connection per thread to read.
 
 Django's RedisCache makes a client for every call, which costs more than the call. The client held
-here is safe for threads, and reconnects in a forked child.
+here is safe for threads; a forked child makes connections of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from notmodified.ledger.store import (
+    FAR,
     MARK_SECONDS,
     MOVE,
     PREFIX,
@@ -117,9 +118,8 @@ class RedisStore:
 
     def release(self, claim: Claim) -> None:
         names = [self._prefix + key for key in claim.stamps]
-        far = MOVE << 16
         with store_errors("redis"):
-            self._client.eval(_RELEASE, len(names), *names, MOVE - 1, far, *claim.stamps.values())
+            self._client.eval(_RELEASE, len(names), *names, MOVE - 1, FAR, *claim.stamps.values())
 
     def note(self, name: str, text: str) -> None:
         with store_errors("redis"):

@@ -10,11 +10,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from django.core.cache import caches
 from django.core.cache.backends.db import BaseDatabaseCache
 
+from notmodified.ledger.django_cache import DjangoCacheStore
 from notmodified.ledger.store import (
     MARK_SECONDS,
     PREFIX,
@@ -34,16 +35,12 @@ _SLOTS: Final = [f"notmodified.m.{number}" for number in range(SLOTS)]
 _EVERYTHING: Final = "notmodified.m.everything"
 
 
-class SlotStore:
+class SlotStore(DjangoCacheStore):
     """Any Django cache whose ``add`` is atomic."""
 
     def __init__(self, alias: str) -> None:
-        self._alias = alias
+        super().__init__(alias)
         self.transactional = isinstance(caches[alias], BaseDatabaseCache)
-
-    @property
-    def _cache(self) -> Any:
-        return caches[self._alias]
 
     def read(self, keys: Sequence[str]) -> list[int | None]:
         names = [PREFIX + key for key in keys]
@@ -57,11 +54,6 @@ class SlotStore:
             stamp = found.get(name)
             stamps.append(stamp + 1 if stamp is not None and key in claimed else stamp)
         return stamps
-
-    def mint(self, keys: Collection[str]) -> None:
-        with store_errors(self._alias):
-            for key in keys:
-                self._cache.add(PREFIX + key, fresh(), timeout=None)
 
     def mark(self, keys: Collection[str], claim: Claim) -> Claim:
         stamps = {**claim.stamps, **dict.fromkeys(keys, 0)}
@@ -80,15 +72,6 @@ class SlotStore:
     def release(self, claim: Claim) -> None:
         self._move(claim.stamps)
         self._give_up(claim)
-
-    def note(self, name: str, text: str) -> None:
-        with store_errors(self._alias):
-            self._cache.set(PREFIX + name, text, timeout=None)
-
-    def noted(self, name: str) -> str | None:
-        with store_errors(self._alias):
-            text: str | None = self._cache.get(PREFIX + name)
-        return text
 
     def _move(self, keys: Iterable[str]) -> None:
         with store_errors(self._alias):

@@ -28,6 +28,9 @@ MOVE: Final = 1 << _WRITER_BITS
 WRITERS: Final = MOVE - 1
 """The bits of a stamp that count the writers."""
 
+FAR: Final = MOVE << 16
+"""A stamp that is farther from the one a writer marked, or before it, was lost and minted anew."""
+
 _RANDOM_BITS: Final = 50  # together they fit the signed 64 bits that Redis counts with
 
 PREFIX: Final = "notmodified.k."
@@ -104,4 +107,4 @@ class store_errors:
 
 def is_same_life(stamp: int, marked: int) -> bool:
     """Whether a counter stands where `marked` can have come to, and was not lost in between."""
-    return 0 <= (stamp - marked) // MOVE < 1 << 16
+    return 0 <= stamp - marked < FAR

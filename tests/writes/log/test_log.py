@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from notmodified.writes.log.install import VENDORS, install
+from notmodified.writes.log.install import VENDORS, install, installed
+from notmodified.writes.triggers.install import vendor_of
 from tests.reads import harness
 from tests.site.models import Box, Item, Shelf, Ticket
 from tests.site.pages import execute
@@ -67,7 +68,6 @@ class TestWhatMoves:
 
 class TestInstalling:
     def test_it_is_done_once(self) -> None:
-        installed = VENDORS[connection.vendor].installed
         before = installed(connection, "site_book")
         assert len(before) == {"sqlite": 5, "postgresql": 4}[connection.vendor]
         with opened() as ledger:
@@ -77,13 +77,12 @@ class TestInstalling:
             assert ledger.unmoved(["site_book"], position) is not None
 
     def test_what_is_missing_is_made(self) -> None:
-        vendor = VENDORS[connection.vendor]
-        names = vendor.installed(connection, "site_book")
-        for statement in vendor.drop(connection, "site_book", min(names)):
+        names = installed(connection, "site_book")
+        for statement in vendor_of(connection).drop(connection, "site_book", min(names)):
             execute(statement)
-        assert vendor.installed(connection, "site_book") != names
+        assert installed(connection, "site_book") != names
         install(connection, harness.schema())
-        assert vendor.installed(connection, "site_book") == names
+        assert installed(connection, "site_book") == names
 
 
 def test_no_result_changes_without_a_line_in_the_log() -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from notmodified.sql.schema import Schema
 from notmodified.writes.log import postgresql, sqlite
+from notmodified.writes.triggers.install import vendor_of
+from notmodified.writes.triggers.vendor import LOG_PREFIX
 
 VENDORS: Final[dict[str, Any]] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+def installed(connection: BaseDatabaseWrapper, table: str) -> set[str]:
+    """The names of the log's triggers on `table` that are enabled."""
+    return vendor_of(connection).installed(connection, table, LOG_PREFIX)
 
 
 def install(connection: BaseDatabaseWrapper, schema: Schema) -> None:
@@ -26,11 +34,9 @@ def install(connection: BaseDatabaseWrapper, schema: Schema) -> None:
         if name not in there:
             continue
         expected = {one.name: one for one in vendor.triggers(connection, name, table)}
-        present = vendor.installed(connection, name)
+        present = installed(connection, name)
+        _drop(connection, name, present - expected.keys())
         with connection.cursor() as cursor:
-            for leftover in present - expected.keys():
-                for statement in vendor.drop(connection, name, leftover):
-                    cursor.execute(statement)
             for trigger in expected.values():
                 if trigger.name not in present:
                     for statement in trigger.create:
@@ -39,9 +45,12 @@ def install(connection: BaseDatabaseWrapper, schema: Schema) -> None:
 
 def uninstall(connection: BaseDatabaseWrapper, schema: Schema) -> None:
     """Take the triggers away again; the log stays."""
-    vendor = VENDORS[connection.vendor]
     for name in schema:
-        for trigger in vendor.installed(connection, name):
-            with connection.cursor() as cursor:
-                for statement in vendor.drop(connection, name, trigger):
-                    cursor.execute(statement)
+        _drop(connection, name, installed(connection, name))
+
+
+def _drop(connection: BaseDatabaseWrapper, table: str, names: Iterable[str]) -> None:
+    with connection.cursor() as cursor:
+        for name in names:
+            for statement in vendor_of(connection).drop(connection, table, name):
+                cursor.execute(statement)

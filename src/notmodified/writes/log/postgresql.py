@@ -21,6 +21,7 @@ from notmodified.ledger.database.postgresql import TABLES as TABLES
 from notmodified.sql.dependencies import ANY, SEPARATOR
 from notmodified.sql.schema import Table
 from notmodified.sql.values import Kind
+from notmodified.writes.triggers.postgresql import drop
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
 
 _ROWS: Final = {
@@ -45,26 +46,6 @@ def triggers(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterat
     whole = [f"SELECT {_text(name)}"]
     whole += [f"SELECT {_text(name, column, ANY)}" for column in sorted(table.narrowing)]
     yield _trigger(connection, name, "TRUNCATE", "", whole)
-
-
-def installed(connection: BaseDatabaseWrapper, name: str) -> set[str]:
-    """The names of the triggers of ours on the table `name` that are enabled."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT tgname FROM pg_catalog.pg_trigger "
-            "WHERE tgrelid = to_regclass(%s) AND tgenabled IN ('O', 'A') "
-            "AND left(tgname, %s) = %s",
-            [connection.ops.quote_name(name), len(LOG_PREFIX), LOG_PREFIX],
-        )
-        return {row[0] for row in cursor.fetchall()}
-
-
-def drop(connection: BaseDatabaseWrapper, table: str, name: str) -> tuple[str, ...]:
-    quote = connection.ops.quote_name
-    return (
-        f"DROP TRIGGER IF EXISTS {quote(name)} ON {quote(table)}",
-        f"DROP FUNCTION IF EXISTS {quote(name)}()",
-    )
 
 
 def _text(*parts: str) -> str:

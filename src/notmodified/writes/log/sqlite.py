@@ -22,6 +22,7 @@ from notmodified.ledger.database.sqlite import TABLES as TABLES
 from notmodified.sql.dependencies import ANY, SEPARATOR
 from notmodified.sql.schema import Table
 from notmodified.sql.values import Kind
+from notmodified.writes.triggers.sqlite import drop
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
 
 
@@ -54,21 +55,6 @@ def triggers(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterat
             ]
         if displaced:
             yield _trigger(connection, name, f"BEFORE {event}", displaced)
-
-
-def installed(connection: BaseDatabaseWrapper, name: str) -> set[str]:
-    """The names of the triggers of ours on the table `name`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'trigger' "
-            "AND lower(tbl_name) = %s AND substr(name, 1, %s) = %s",
-            [name, len(LOG_PREFIX), LOG_PREFIX],
-        )
-        return {row[0] for row in cursor.fetchall()}
-
-
-def drop(connection: BaseDatabaseWrapper, table: str, name: str) -> tuple[str, ...]:
-    return (f"DROP TRIGGER IF EXISTS {connection.ops.quote_name(name)}",)
 
 
 def _text(*parts: str) -> str:

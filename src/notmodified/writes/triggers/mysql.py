@@ -37,13 +37,13 @@ def triggers(
         yield Trigger(whole.table, name, (create,), drop(connection, whole.table, name))
 
 
-def installed(connection: BaseDatabaseWrapper, table: str) -> set[str]:
+def installed(connection: BaseDatabaseWrapper, table: str, prefix: str = PREFIX) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT trigger_name FROM information_schema.triggers "
             "WHERE event_object_schema = DATABASE() AND event_object_table = %s "
             "AND LEFT(trigger_name, %s) = %s",
-            [table, len(PREFIX), PREFIX],
+            [table, len(prefix), prefix],
         )
         return {name for (name,) in cursor.fetchall()}
 

@@ -62,13 +62,13 @@ def triggers(
         )
 
 
-def installed(connection: BaseDatabaseWrapper, table: str) -> set[str]:
+def installed(connection: BaseDatabaseWrapper, table: str, prefix: str = PREFIX) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT tgname FROM pg_catalog.pg_trigger "
             "WHERE tgrelid = to_regclass(%s) AND tgenabled IN ('O', 'A') "
             "AND left(tgname, %s) = %s",
-            [connection.ops.quote_name(table), len(PREFIX), PREFIX],
+            [connection.ops.quote_name(table), len(prefix), prefix],
         )
         return {name for (name,) in cursor.fetchall()}
 

@@ -61,12 +61,12 @@ def triggers(
         )
 
 
-def installed(connection: BaseDatabaseWrapper, table: str) -> set[str]:
+def installed(connection: BaseDatabaseWrapper, table: str, prefix: str = PREFIX) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s "
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(%s) "
             "AND substr(name, 1, %s) = %s",
-            [table, len(PREFIX), PREFIX],
+            [table, len(prefix), prefix],
         )
         return {name for (name,) in cursor.fetchall()}
 

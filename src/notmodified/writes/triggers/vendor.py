@@ -40,14 +40,15 @@ class Vendor:
     """One database engine's way with triggers.
 
     `triggers` compiles a declaration. `installed` lists the names of ours on one table that are
-    enabled. `drop` gives the statements that drop one of ours. `count` gives a scalar subquery,
-    with its parameters, that counts those of some triggers which are installed. `part_state` gives
-    one for the state of a part's rows, where triggers cannot keep it (else ``None``), in two
-    halves: between them goes a query for the keys of the wholes. `random` is a fresh version.
+    enabled; a third argument is another prefix. `drop` gives the statements that drop one of ours.
+    `count` gives a scalar subquery, with its parameters, that counts those of some triggers which
+    are installed. `part_state` gives one for the state of a part's rows, where triggers cannot keep
+    it (else ``None``), in two halves: between them goes a query for the keys of the wholes.
+    `random` is a fresh version.
     """
 
     triggers: Callable[[BaseDatabaseWrapper, Versioned, Iterable[Part]], Iterator[Trigger]]
-    installed: Callable[[BaseDatabaseWrapper, str], set[str]]
+    installed: Callable[..., set[str]]
     drop: Callable[[BaseDatabaseWrapper, str, str], tuple[str, ...]]
     count: Callable[[BaseDatabaseWrapper, Collection[Trigger]], tuple[str, list[str]]]
     part_state: Callable[[BaseDatabaseWrapper, Part], tuple[str, str]] | None
