@@ -10,11 +10,13 @@ from notmodified.sql.dependencies import Dependency
 from notmodified.sql.schema import Column, Table
 from notmodified.sql.values import Kind
 
-KEY, REFERENCE = Column(Kind.INTEGER, unique=True), Column(Kind.INTEGER)
+KEY, REFERENCE = Column("id", Kind.INTEGER, unique=True), Column("shelf_id", Kind.INTEGER)
 SCHEMA = {
-    "book": Table(frozenset({"id", "title", "shelf_id"}), {"id": KEY, "shelf_id": REFERENCE}),
-    "shelf": Table(frozenset({"id", "name"}), {"id": KEY}),
-    "box": Table(frozenset({"id"}), {"id": Column(Kind.UUID, unique=True)}),
+    "book": Table(
+        "book", frozenset({"id", "title", "shelf_id"}), {"id": KEY, "shelf_id": REFERENCE}
+    ),
+    "shelf": Table("shelf", frozenset({"id", "name"}), {"id": KEY}),
+    "box": Table("box", frozenset({"id"}), {"id": Column("id", Kind.UUID, unique=True)}),
 }
 VENDORS = ("sqlite", "postgresql", "mysql")
 

@@ -19,16 +19,19 @@ from notmodified.sql.values import Kind
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A narrowing column. `unique` columns narrow best: one value, one row."""
+    """A narrowing column, by the name that the database has for it. `unique` columns narrow best:
+    one value, one row."""
 
+    name: str
     kind: Kind
     unique: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: all its columns, and those among them that narrow."""
+    """A table, by the name that the database has for it: all its columns, and those that narrow."""
 
+    name: str
     columns: frozenset[str]
     narrowing: Mapping[str, Column]
 
@@ -44,7 +47,7 @@ def schema_of(models_: Iterable[type[models.Model]]) -> dict[str, Table]:
         fields = model._meta.local_concrete_fields
         columns = {str(field.column).lower() for field in fields}
         narrowing = {
-            str(field.column).lower(): Column(kind, field.unique)
+            str(field.column).lower(): Column(str(field.column), kind, field.unique)
             for field in fields
             if (kind := Kind.of(field)) is not None and _is_indexed(field)
         }
@@ -53,7 +56,7 @@ def schema_of(models_: Iterable[type[models.Model]]) -> dict[str, Table]:
         if known is not None:
             columns |= known.columns
             narrowing = {**known.narrowing, **narrowing}
-        found[name] = Table(frozenset(columns), narrowing)
+        found[name] = Table(model._meta.db_table, frozenset(columns), narrowing)
     return found
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from notmodified.ledger.database.errors import LedgerError
-from notmodified.ledger.database.sqlite import LOG, TABLES, SqliteLedger
+from notmodified.ledger.database.names import EVERYTHING, LOG
+from notmodified.ledger.database.sqlite import TABLES, SqliteLedger
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -79,22 +80,42 @@ def test_what_is_rolled_back_has_not_moved(ledger: SqliteLedger, path: Path) -> 
     assert ledger.unmoved(["a"], position) is not None
 
 
-def test_a_position_before_the_horizon_is_judged_no_more(ledger: SqliteLedger, path: Path) -> None:
+def test_compaction_forgets_what_was_written_before_the_last(
+    ledger: SqliteLedger, path: Path
+) -> None:
     early = ledger.position()
     move(path, "a")
     late = ledger.position()
-    ledger.compact(late.line)
+    assert ledger.compact(keep=0)
+    assert ledger.unmoved(["b"], early) is not None
+    assert ledger.compact(keep=0)
     assert ledger.unmoved(["b"], early) is None
     assert ledger.unmoved(["a"], late) == ledger.position() == late
+
+
+def test_a_short_log_is_not_compacted(ledger: SqliteLedger, path: Path) -> None:
+    move(path, "a", "b")
+    early = ledger.position()
+    assert not ledger.compact(keep=3)
+    assert not ledger.compact(keep=3)
+    assert ledger.unmoved(["a"], early) == early
 
 
 def test_a_number_does_not_come_back_after_compaction(ledger: SqliteLedger, path: Path) -> None:
     """Else a record of the second `a` would not see the third."""
     move(path, "a")
-    ledger.compact(ledger.position().line)
+    ledger.compact(keep=0)
+    ledger.compact(keep=0)
     position = ledger.position()
     move(path, "a")
     assert ledger.position().line > position.line
+    assert ledger.unmoved(["a"], position) is None
+
+
+def test_a_key_that_stands_for_all_moves_all(ledger: SqliteLedger, path: Path) -> None:
+    position = ledger.position()
+    move(path, EVERYTHING)
+    assert ledger.unmoved([], position) is None
     assert ledger.unmoved(["a"], position) is None
 
 
@@ -112,33 +133,39 @@ def test_every_change_of_the_schema_moves_everything(
     assert ledger.unmoved(["a"], position) is None
 
 
-def test_a_restored_backup_is_another_ledger(
+def test_a_restored_backup_has_another_history(
     ledger: SqliteLedger, path: Path, tmp_path: Path
 ) -> None:
-    """Even though it says of itself that it is the same, and has come as far."""
+    """Even though it is the same file, and has come as far by its numbers."""
     move(path, "a")
+    early = ledger.position()
+    ledger.close()
+    backup = tmp_path / "backup.sqlite3"
+    shutil.copyfile(path, backup)
+    move(path, "b")
+    late = ledger.position()
+    ledger.close()
+    shutil.copyfile(backup, path)
+    move(path, "c")
+    assert ledger.position()[::2] == late[::2]
+    assert ledger.unmoved(["x"], late) is None
+    assert ledger.unmoved(["x"], early) is not None
+    assert ledger.unmoved(["c"], early) is None
+
+
+def test_a_file_in_the_place_of_another_is_opened_anew(
+    ledger: SqliteLedger, path: Path, tmp_path: Path
+) -> None:
+    position = ledger.position()
     backup = tmp_path / "backup.sqlite3"
     source, target = connect(path), connect(backup)
     source.backup(target)
     source.close()
     target.close()
-    move(path, "b")
-    position = ledger.position()
-    move(backup, "c")
+    move(backup, "a")
     for extra in ("-wal", "-shm"):
         Path(f"{path}{extra}").unlink(missing_ok=True)
     os.replace(backup, path)
-    assert ledger.position().line == position.line
-    assert ledger.unmoved(["x"], position) is None
-
-
-def test_another_file_at_the_same_place_with_the_same_number_is_another_ledger(
-    ledger: SqliteLedger, path: Path
-) -> None:
-    position = ledger.position()
-    connection = connect(path)
-    connection.execute("UPDATE notmodified_ledger SET id = 'another'")
-    connection.close()
     assert ledger.unmoved(["a"], position) is None
 
 
@@ -163,7 +190,7 @@ def test_a_database_without_a_ledger_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "empty.sqlite3"
     connect(path).close()
     ledger = SqliteLedger(str(path), lambda: connect(path))
-    with pytest.raises(LedgerError, match="notmodified_ledger"):
+    with pytest.raises(LedgerError, match="notmodified_log"):
         ledger.position()
 
 

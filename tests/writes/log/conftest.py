@@ -8,15 +8,14 @@ from django.db import connection
 
 from notmodified.writes.log.install import install, uninstall
 from tests.reads.harness import schema
-from tests.site.pages import execute, only_on
+from tests.site.pages import execute
 
 
 @pytest.fixture(autouse=True)
 def log(request: Any, transactional_db: None) -> Iterator[None]:
-    only_on("sqlite", "postgresql")
     if "without_log" not in request.keywords:
         install(connection, schema())
     yield
-    uninstall(connection, schema())
+    uninstall(connection)
     for table in ("notmodified_log", "notmodified_ledger", "odd"):
         execute(f"DROP TABLE IF EXISTS {table}")

@@ -9,13 +9,14 @@ from typing import Any
 
 from django.db import connection
 
+from notmodified.ledger.database.mysql import MysqlLedger
 from notmodified.ledger.database.postgresql import PostgresqlLedger
 from notmodified.ledger.database.sqlite import SqliteLedger
 from notmodified.reads.plans import Planner
 from notmodified.sql.dependencies import Dependency
 from tests.reads import harness
 
-Ledger = SqliteLedger | PostgresqlLedger
+Ledger = SqliteLedger | PostgresqlLedger | MysqlLedger
 
 
 @contextmanager
@@ -25,6 +26,11 @@ def opened() -> Iterator[Ledger]:
         path = str(connection.settings_dict["NAME"])
         with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as held:
             yield SqliteLedger(path, lambda: held)
+        return
+    if connection.vendor == "mysql":
+        found = MysqlLedger(lambda: _mysql_connection())
+        yield found
+        found.close()
         return
     import psycopg
 
@@ -37,13 +43,24 @@ def opened() -> Iterator[Ledger]:
         yield PostgresqlLedger(lambda: other)
 
 
+def _mysql_connection() -> Any:
+    import MySQLdb
+
+    return MySQLdb.connect(**connection.get_connection_params(), autocommit=True)
+
+
 def moved_by(write: Callable[[], Any]) -> set[str]:
     """The keys that a write moves, with the separators as dots."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM notmodified_log")
         write()
-        cursor.execute("SELECT key FROM notmodified_log")
-        return {key.replace("\x1f", ".") for (key,) in cursor.fetchall()}
+        cursor.execute("SELECT * FROM notmodified_log")
+        return {
+            value.replace("\x1f", ".")
+            for row in cursor.fetchall()
+            for value in row
+            if isinstance(value, str) and value[:1].isalpha()
+        }
 
 
 def search(seeds: range) -> tuple[int, int]:

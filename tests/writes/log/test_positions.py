@@ -9,7 +9,8 @@ from django.db import transaction
 
 from notmodified.ledger.database import postgresql
 from notmodified.ledger.database.errors import LedgerError
-from notmodified.ledger.database.postgresql import LEDGER, PostgresqlLedger
+from notmodified.ledger.database.names import LEDGER
+from notmodified.ledger.database.postgresql import PostgresqlLedger
 from notmodified.sql.dependencies import Dependency
 from tests.site.models import Shelf
 from tests.site.pages import elsewhere, execute, only_on
@@ -61,7 +62,8 @@ class TestPositions:
         early = ledger.position()
         Shelf.objects.create(pk=1)
         late = ledger.position()
-        ledger.compact()
+        assert ledger.compact(keep=0)
+        assert ledger.compact(keep=0)
         assert ledger.unmoved([key(2)], early) is None
         assert ledger.unmoved([key(1)], late) is not None
 
@@ -71,7 +73,8 @@ class TestPositions:
         with transaction.atomic():
             Shelf.objects.create(pk=1)
             position = ledger.position()
-            ledger.compact()
+            ledger.compact(keep=0)
+            ledger.compact(keep=0)
         assert ledger.unmoved([key(1)], position) is None
 
     def test_another_history_is_not_judged(self, ledger: PostgresqlLedger) -> None:

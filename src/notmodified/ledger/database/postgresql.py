@@ -9,8 +9,10 @@ Rules of this module:
 - It asks on a connection of its own, in autocommit and READ COMMITTED, one statement at a time.
 - A standby's snapshot lists no running transactions, so there is no position on a server in
   recovery.
-- Another server, another timeline (a failover) or another ledger (a restored dump) is another
-  history: nothing that was read there is judged here.
+- What was read from another *history* is not judged here. A history is one start of one server
+  (which no other server, no promotion by a restart and no restored disk has), the log as the table
+  it is (a restored dump makes another), and one life of the held connection: a crash, in which a
+  server without ``synchronous_commit`` may lose what it has shown, ends them all.
 """
 
 from __future__ import annotations
@@ -19,14 +21,15 @@ from collections.abc import Callable, Collection
 from typing import Any, Final, NamedTuple
 
 from notmodified.ledger.database.errors import LedgerError
-
-LOG: Final = "notmodified_log"
-LEDGER: Final = "notmodified_ledger"
+from notmodified.ledger.database.names import EVERYTHING, KEEPS, LEDGER, LOG
 
 TABLES: Final = (
-    f"CREATE TABLE IF NOT EXISTS {LEDGER} (id uuid NOT NULL, horizon xid8 NOT NULL)",
     (
-        f"INSERT INTO {LEDGER} SELECT gen_random_uuid(), '0' "
+        f"CREATE TABLE IF NOT EXISTS {LEDGER} "
+        f"(id uuid NOT NULL, horizon xid8 NOT NULL, next xid8 NOT NULL)"
+    ),
+    (
+        f"INSERT INTO {LEDGER} SELECT gen_random_uuid(), '0', '0' "
         f"WHERE NOT EXISTS (SELECT 1 FROM {LEDGER})"
     ),
     (
@@ -38,9 +41,8 @@ TABLES: Final = (
 """The statements that make a ledger where there is none."""
 
 _HISTORY: Final = (
-    f"ledger.id::text || '/' || system.system_identifier || '/' || checkpoint.timeline_id "
-    f"FROM {LEDGER} AS ledger, pg_control_system() AS system, "
-    f"pg_control_checkpoint() AS checkpoint WHERE NOT pg_is_in_recovery()"
+    f"concat_ws('/', ledger.id, ledger.tableoid, pg_postmaster_start_time()) "
+    f"FROM {LEDGER} AS ledger WHERE NOT pg_is_in_recovery()"
 )
 _POSITION: Final = f"SELECT pg_current_snapshot()::text, {_HISTORY}"
 _UNMOVED: Final = f"""
@@ -53,10 +55,21 @@ SELECT pg_current_snapshot()::text,
 """What came before the snapshot's first running transaction is visible in it, so the index of the
 log is read from there on only."""
 
+_COMPACT: Final = f"""
+WITH now AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS first),
+     moved AS (UPDATE {LEDGER} SET horizon = next, next = now.first FROM now
+               WHERE pg_try_advisory_xact_lock(hashtext('{LOG}'))
+               AND (SELECT reltuples FROM pg_class WHERE oid = '{LOG}'::regclass)
+                   NOT BETWEEN 0 AND %(keep)s
+               RETURNING horizon),
+     gone AS (DELETE FROM {LOG} USING moved WHERE transaction < moved.horizon)
+SELECT 1 FROM moved"""
+
 
 class Position(NamedTuple):
-    """A point in the history of one database."""
+    """A point in the history of one database, during one life of the held connection."""
 
+    life: int
     history: str
     snapshot: str
 
@@ -64,35 +77,31 @@ class Position(NamedTuple):
 class PostgresqlLedger:
     """Reads the log of one database. `connect` makes a psycopg connection in autocommit.
 
-    Not for several threads at once: each has its own.
+    Not for several threads at once.
     """
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
         self._held: Any = None
+        self._life = 0
 
     def position(self) -> Position:
         """The position now. Raises LedgerError."""
         snapshot, history = self._ask(_POSITION, {})
-        return Position(history, snapshot)
+        return Position(self._life, history, snapshot)
 
     def unmoved(self, keys: Collection[str], position: Position) -> Position | None:
         """The position now, if none of `keys` has moved since `position`. Raises LedgerError."""
-        asked = {"keys": list(keys), "snapshot": position.snapshot}
+        asked = {"keys": [*keys, EVERYTHING], "snapshot": position.snapshot}
         snapshot, unmoved, history = self._ask(_UNMOVED, asked)
-        if not unmoved or history != position.history:
-            return None
-        return Position(history, snapshot)
+        now = Position(self._life, history, snapshot)
+        return now if unmoved and now[:2] == position[:2] else None
 
-    def compact(self) -> None:
-        """Forget what every snapshot of now can see: positions before are judged no more."""
-        self._run(
-            f"WITH now AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS first), "
-            f"moved AS (UPDATE {LEDGER} SET horizon = now.first FROM now "
-            f"WHERE horizon < now.first RETURNING horizon) "
-            f"DELETE FROM {LOG} USING moved WHERE transaction < moved.horizon",
-            {},
-        )
+    def compact(self, keep: int = KEEPS) -> bool:
+        """Forget what was written before the last compaction; positions from before it are judged
+        no more. Nothing, and ``False``, where the log has no more lines than `keep`, by the
+        server's own estimate, or another compaction is under way."""
+        return bool(self._run(_COMPACT, {"keep": keep}).fetchall())
 
     def close(self) -> None:
         """Close the held connection; the next question makes another."""
@@ -113,6 +122,7 @@ class PostgresqlLedger:
         try:
             if self._held is None:
                 self._held = self._connect()
+                self._life += 1
             return self._held.execute(sql, parameters, prepare=True)
         except Error as error:
             self.close()

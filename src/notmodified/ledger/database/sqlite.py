@@ -1,14 +1,17 @@
 """The ledger of a SQLite file.
 
-There is one writer at a time, so the numbers of the log's lines are in the order of the commits,
-and ``AUTOINCREMENT`` keeps a number from coming back after compaction.
+There is one writer at a time, so the lines of the log are in the order of the commits. A position
+is the last line, by its number and by a random *stamp* that no other line has: as long as that line
+is there, this is the history in which the position was taken, and nothing after it is forgotten.
 
 Rules of this module:
 
 - Every reading is one statement, fetched to its end: an open one would pin the past.
 - It runs on a connection of its own, in autocommit, so that it sees what is committed by now.
 - Every change of the schema counts as a move of everything: it may have dropped a trigger.
-- A file that was replaced by another (a restored backup) is another ledger, whatever is in it.
+- A file that was replaced by another is opened anew; a backup that was put back has no line with
+  the stamp of a position that it does not know.
+- The log is never empty, so that there is always a position.
 """
 
 from __future__ import annotations
@@ -20,41 +23,39 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from notmodified.ledger.database.errors import LedgerError
-
-LOG: Final = "notmodified_log"
-LEDGER: Final = "notmodified_ledger"
+from notmodified.ledger.database.names import EVERYTHING, KEEPS, LEDGER, LOG
 
 TABLES: Final = (
-    f"CREATE TABLE IF NOT EXISTS {LEDGER} (id TEXT NOT NULL, horizon INTEGER NOT NULL)",
+    f"CREATE TABLE IF NOT EXISTS {LEDGER} (next INTEGER NOT NULL)",
+    f"INSERT INTO {LEDGER} SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM {LEDGER})",
     (
-        f"INSERT INTO {LEDGER} SELECT lower(hex(randomblob(16))), 0 "
-        f"WHERE NOT EXISTS (SELECT 1 FROM {LEDGER})"
+        f"CREATE TABLE IF NOT EXISTS {LOG} (id INTEGER PRIMARY KEY AUTOINCREMENT, "
+        f"key TEXT NOT NULL, stamp INTEGER NOT NULL DEFAULT (random()))"
     ),
-    f"CREATE TABLE IF NOT EXISTS {LOG} (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL)",
+    f"INSERT INTO {LOG} (key) SELECT '{EVERYTHING}' WHERE NOT EXISTS (SELECT 1 FROM {LOG})",
     f"CREATE INDEX IF NOT EXISTS {LOG}_key ON {LOG} (key, id)",
 )
 """The statements that make a ledger where there is none."""
 
-_POSITION: Final = (
-    "SELECT ledger.id, ledger.horizon, schema.schema_version, "
-    f"COALESCE((SELECT seq FROM sqlite_sequence WHERE name = '{LOG}'), 0)"
+_POSITION: Final = "SELECT log.id, log.stamp, schema.schema_version"
+_FROM: Final = (
+    f" FROM (SELECT id, stamp FROM {LOG} ORDER BY id DESC LIMIT 1) AS log,"
+    f" pragma_schema_version AS schema"
 )
-_FROM: Final = f" FROM {LEDGER} AS ledger, pragma_schema_version AS schema"
 
 
 class Position(NamedTuple):
     """A point in the history of one database file."""
 
-    file: tuple[int, int]
-    ledger: str
-    schema: int
     line: int
+    stamp: int
+    schema: int
 
 
 class SqliteLedger:
     """Reads the log of one file. `connect` makes a connection in autocommit to `path`.
 
-    Not for several threads at once: each has its own.
+    Not for several threads at once.
     """
 
     def __init__(self, path: str, connect: Callable[[], sqlite3.Connection]) -> None:
@@ -65,33 +66,44 @@ class SqliteLedger:
 
     def position(self) -> Position:
         """The position now. Raises LedgerError."""
-        ledger, _, schema, line = self._ask(_POSITION + _FROM, ())
-        return Position(self._file, ledger, schema, line)
+        return Position(*self._ask(_POSITION + _FROM, ()))
 
     def unmoved(self, keys: Collection[str], position: Position) -> Position | None:
         """The position now, if none of `keys` has moved since `position`. Raises LedgerError."""
-        ledger, horizon, schema, line, moved = self._ask(
-            _question(len(keys)), (*keys, position.line)
-        )
-        now = Position(self._file, ledger, schema, line)
-        if moved or horizon > position.line or now[:3] != position[:3] or line < position.line:
+        now = self.position()
+        if now == position:
+            return now
+        if now.schema != position.schema:
             return None
-        return now
+        line, stamp, schema, unmoved = self._ask(
+            _question(len(keys)), (*keys, position.line, position.line, position.stamp)
+        )
+        if not unmoved or schema != position.schema:
+            return None
+        return Position(line, stamp, schema)
 
-    def compact(self, line: int) -> None:
-        """Forget the log up to `line`: positions before it are judged no more."""
-        connection = self._connection()
+    def compact(self, keep: int = KEEPS) -> bool:
+        """Forget what was written before the last compaction; positions from before it are judged
+        no more. Nothing, and ``False``, where the log has no more lines than `keep`."""
         try:
+            connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
-                connection.execute(f"UPDATE {LEDGER} SET horizon = max(horizon, ?)", (line,))
-                connection.execute(f"DELETE FROM {LOG} WHERE id <= ?", (line,))
+                [(due, last)] = connection.execute(
+                    f"SELECT next, (SELECT max(id) FROM {LOG}) FROM {LEDGER} "
+                    f"WHERE (SELECT max(id) - min(id) FROM {LOG}) >= ?",
+                    (keep,),
+                ).fetchall() or [(None, None)]
+                if last is not None:
+                    connection.execute(f"DELETE FROM {LOG} WHERE id < ?", (due,))
+                    connection.execute(f"UPDATE {LEDGER} SET next = ?", (last,))
                 connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise LedgerError(f"{self._path}: {error}") from error
+        return last is not None
 
     def _ask(self, sql: str, parameters: tuple[str | int, ...]) -> tuple[Any, ...]:
         try:
@@ -100,7 +112,7 @@ class SqliteLedger:
             self.close()
             raise LedgerError(f"{self._path}: {error}") from error
         if len(rows) != 1:
-            raise LedgerError(f"{self._path} has no ledger: {len(rows)} lines in {LEDGER}")
+            raise LedgerError(f"{self._path} has no ledger: {LOG} is empty")
         row: tuple[Any, ...] = rows[0]
         return row
 
@@ -123,7 +135,8 @@ class SqliteLedger:
 
 @lru_cache(maxsize=512)
 def _question(keys: int) -> str:
-    """Whether any of so many keys has moved, and where the ledger is now, in one statement."""
-    names = ", ".join("?" * keys)
+    """Where the ledger is now, and whether none of so many keys has moved, in one statement."""
+    names = ", ".join(["?"] * keys + [f"'{EVERYTHING}'"])
     moved = f"EXISTS (SELECT 1 FROM {LOG} WHERE key IN ({names}) AND id > ?)"
-    return f"{_POSITION}, {moved}{_FROM}"
+    known = f"EXISTS (SELECT 1 FROM {LOG} WHERE id = ? AND stamp = ?)"
+    return f"{_POSITION}, NOT {moved} AND {known}{_FROM}"

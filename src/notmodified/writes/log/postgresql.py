@@ -16,10 +16,9 @@ from typing import Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notmodified.ledger.database.postgresql import LOG
-from notmodified.ledger.database.postgresql import TABLES as TABLES
+from notmodified.ledger.database.names import EVERYTHING, LOG
 from notmodified.sql.dependencies import ANY, SEPARATOR
-from notmodified.sql.schema import Table
+from notmodified.sql.schema import Schema, Table
 from notmodified.sql.values import Kind
 from notmodified.writes.triggers.postgresql import drop
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
@@ -31,8 +30,9 @@ _ROWS: Final = {
 }
 
 
-def triggers(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterator[Trigger]:
+def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iterator[Trigger]:
     """The triggers that write down what happens to the table `name`."""
+    table = schema[name]
     for event, transitions in _ROWS.items():
         lines = []
         for transition in transitions:
@@ -42,10 +42,10 @@ def triggers(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterat
                 f"SELECT {key} FROM {rows} WHERE {column} IS NOT NULL"
                 for key, column in _keys(connection, name, table)
             ]
-        yield _trigger(connection, name, event, f"REFERENCING {' '.join(transitions)}", lines)
+        yield _trigger(connection, table.name, event, f"REFERENCING {' '.join(transitions)}", lines)
     whole = [f"SELECT {_text(name)}"]
     whole += [f"SELECT {_text(name, column, ANY)}" for column in sorted(table.narrowing)]
-    yield _trigger(connection, name, "TRUNCATE", "", whole)
+    yield _trigger(connection, table.name, "TRUNCATE", "", whole)
 
 
 def _text(*parts: str) -> str:
@@ -56,7 +56,7 @@ def _text(*parts: str) -> str:
 def _keys(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterator[tuple[str, str]]:
     """For each narrowing column, the key of a row as an expression, and the column."""
     for column, narrowing in sorted(table.narrowing.items()):
-        quoted = connection.ops.quote_name(column)
+        quoted = connection.ops.quote_name(narrowing.name)
         value = f"{quoted}::text"
         if narrowing.kind is Kind.UUID:
             value = f"replace({value}, '-', '')"
@@ -82,3 +82,47 @@ def _trigger(
         f"FOR EACH STATEMENT EXECUTE FUNCTION {quote(name)}()"
     )
     return Trigger(table, name, (function, create), drop(connection, table, name))
+
+
+# Statements that change definitions
+
+_DEFINITIONS: Final = LOG_PREFIX + "definitions"
+_TAGS: Final = (
+    *("ALTER TABLE", "CREATE TABLE", "CREATE TABLE AS", "DROP TABLE", "SELECT INTO"),
+    *("CREATE TRIGGER", "ALTER TRIGGER", "DROP TRIGGER", "CREATE VIEW", "ALTER VIEW", "DROP VIEW"),
+    *("CREATE RULE", "ALTER RULE", "DROP RULE", "CREATE POLICY", "ALTER POLICY", "DROP POLICY"),
+    *("CREATE FUNCTION", "ALTER FUNCTION", "DROP FUNCTION", "ALTER SCHEMA", "DROP SCHEMA"),
+)
+
+WATCH_DEFINITIONS: Final = (
+    (
+        f"CREATE OR REPLACE FUNCTION {_DEFINITIONS}() RETURNS event_trigger LANGUAGE plpgsql "
+        f"SECURITY DEFINER AS $notmodified$ BEGIN "
+        f"IF TG_TAG NOT LIKE 'DROP %' AND NOT EXISTS (SELECT 1 FROM "
+        f"pg_event_trigger_ddl_commands() WHERE schema_name IS DISTINCT FROM 'pg_temp') THEN "
+        f"RETURN; END IF; "
+        f"INSERT INTO {LOG} (key) VALUES ('{EVERYTHING}'); "
+        f"EXCEPTION WHEN undefined_table THEN NULL; "
+        f"END $notmodified$"
+    ),
+    f"ALTER FUNCTION {_DEFINITIONS}() SET search_path FROM CURRENT",
+    (
+        f"CREATE EVENT TRIGGER {_DEFINITIONS} ON ddl_command_end "
+        f"WHEN TAG IN ({', '.join(repr(tag) for tag in _TAGS)}) "
+        f"EXECUTE FUNCTION {_DEFINITIONS}()"
+    ),
+)
+"""An event trigger: whoever alters tables, triggers, views or policies moves everything. It takes a
+superuser to create one."""
+
+FORGET_DEFINITIONS: Final = f"DROP EVENT TRIGGER IF EXISTS {_DEFINITIONS}"
+
+
+def watches_definitions(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the database says when definitions are changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM pg_event_trigger WHERE evtname = %s AND evtenabled IN ('O', 'A')",
+            [_DEFINITIONS],
+        )
+        return cursor.fetchone() is not None

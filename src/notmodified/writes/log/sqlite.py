@@ -17,10 +17,9 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notmodified.ledger.database.sqlite import LOG
-from notmodified.ledger.database.sqlite import TABLES as TABLES
+from notmodified.ledger.database.names import LOG
 from notmodified.sql.dependencies import ANY, SEPARATOR
-from notmodified.sql.schema import Table
+from notmodified.sql.schema import Schema, Table
 from notmodified.sql.values import Kind
 from notmodified.writes.triggers.sqlite import drop
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
@@ -30,15 +29,17 @@ class UncoveredTableError(Exception):
     """A table that these triggers cannot watch."""
 
 
-def triggers(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterator[Trigger]:
+def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iterator[Trigger]:
     """The triggers that write down what happens to the table `name`."""
+    table = schema[name]
     quote = connection.ops.quote_name
+    own = quote(table.name)
     uniques = _uniques(connection, name)
     old, new = _rows(connection, name, table, "OLD"), _rows(connection, name, table, "NEW")
     whole = f"SELECT {_text(name)}"
-    yield _trigger(connection, name, "AFTER INSERT", [whole, *new])
-    yield _trigger(connection, name, "AFTER DELETE", [whole, *old])
-    yield _trigger(connection, name, "AFTER UPDATE", [whole, *old, *new])
+    yield _trigger(connection, table.name, "AFTER INSERT", [whole, *new])
+    yield _trigger(connection, table.name, "AFTER DELETE", [whole, *old])
+    yield _trigger(connection, table.name, "AFTER UPDATE", [whole, *old, *new])
     for event in ("INSERT", "UPDATE"):
         displaced = []
         for unique in uniques:
@@ -47,14 +48,14 @@ def triggers(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterat
                 continue
             same = " AND ".join(f"{quote(column)} = NEW.{quote(column)}" for column in unique)
             other = " AND rowid <> OLD.rowid" if event == "UPDATE" else ""
-            among = f" FROM {quote(name)} WHERE {same}{other}"
+            among = f" FROM {own} WHERE {same}{other}"
             displaced += [f"SELECT {_text(name)}{among}"]
             displaced += [
                 f"SELECT {key}{among} AND {column} IS NOT NULL"
                 for key, column in _keys(connection, name, table)
             ]
         if displaced:
-            yield _trigger(connection, name, f"BEFORE {event}", displaced)
+            yield _trigger(connection, table.name, f"BEFORE {event}", displaced)
 
 
 def _text(*parts: str) -> str:
@@ -65,7 +66,7 @@ def _text(*parts: str) -> str:
 def _keys(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterator[tuple[str, str]]:
     """For each narrowing column, the key of a row as an expression, and the column."""
     for column, narrowing in sorted(table.narrowing.items()):
-        quoted = connection.ops.quote_name(column)
+        quoted = connection.ops.quote_name(narrowing.name)
         yield f"{_text(name, column, '')} || {_canonical('', quoted, narrowing.kind)}", quoted
 
 
@@ -73,7 +74,7 @@ def _rows(connection: BaseDatabaseWrapper, name: str, table: Table, row: str) ->
     """The keys of the row OLD or NEW of a trigger."""
     found = []
     for column, narrowing in sorted(table.narrowing.items()):
-        quoted = connection.ops.quote_name(column)
+        quoted = connection.ops.quote_name(narrowing.name)
         value = _canonical(f"{row}.", quoted, narrowing.kind)
         found.append(
             f"SELECT {_text(name, column, '')} || {value} WHERE {row}.{quoted} IS NOT NULL"
@@ -119,7 +120,7 @@ def _uniques(connection: BaseDatabaseWrapper, name: str) -> list[list[str] | Non
         columns = rows("table_info", name)
         cursor.execute("SELECT wr FROM pragma_table_list WHERE lower(name) = %s", [name])
         if any(without_rowid for (without_rowid,) in cursor.fetchall()):
-            raise UncoveredTableError(f"{name} is WITHOUT ROWID")
+            raise UncoveredTableError("it is WITHOUT ROWID")
         key = [row[1] for row in sorted(columns, key=lambda row: row[5]) if row[5]]
         found: list[list[str] | None] = [key] if key else []
         for _, index, unique, _, partial, *_ in rows("index_list", name):
