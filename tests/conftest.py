@@ -1,11 +1,34 @@
 """What every test starts with."""
 
-import pytest
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
+from django.db import connection
+
+from notmodified.records import databases
 from notmodified.records.headers import MEMORY
+from notmodified.records.store import RECORDS
 
 
 @pytest.fixture(autouse=True)
 def fresh_memory() -> None:
-    """No test remembers the headers of another one's pages."""
+    """No test remembers another one's pages."""
     MEMORY.forget()
+    RECORDS.forget()
+
+
+@pytest.fixture
+def log(request: Any, transactional_db: None) -> Iterator[None]:
+    """The log with its triggers, on all tables of the tests' site; taken away again."""
+    from notmodified.writes.log.install import install, uninstall
+    from tests.site.pages import execute
+
+    databases.forget()
+    if "without_log" not in request.keywords:
+        install(connection, databases.all_tables())
+    yield
+    uninstall(connection)
+    databases.forget()
+    for table in ("notmodified_log", "notmodified_ledger", "odd"):
+        execute(f"DROP TABLE IF EXISTS {table}")

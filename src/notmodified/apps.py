@@ -20,6 +20,7 @@ class NotModifiedConfig(AppConfig):
 
     def ready(self) -> None:
         from notmodified import checks as ours
+        from notmodified.reads import cursors, others
         from notmodified.writes.watch import watch_all
 
         checks.register(ours.check_settings)
@@ -28,6 +29,8 @@ class NotModifiedConfig(AppConfig):
         checks.register(ours.check_build, deploy=True)
         checks.register(ours.check_triggers, checks.Tags.database)
         watch_all()
+        cursors.install()
+        others.install()
         connection_created.connect(_prepare, dispatch_uid="notmodified.triggers")
         pre_migrate.connect(_clear_the_way, dispatch_uid="notmodified.triggers")
         post_migrate.connect(_keep_triggers, dispatch_uid="notmodified.triggers")

@@ -16,8 +16,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 
-_TYPES: dict[str, tuple[type, ...]] = {"WATCH": (list, tuple)}
+_TYPES: dict[str, tuple[type, ...]] = {"WATCH": (list, tuple), "LEDGER": (str, type(None))}
 _CHOICES = {
+    "LEDGER": ("auto", "database", None),
     "CSRF": ("explain", "normalise"),
     "ALTERED_IF_MATCH": ("refuse", "accept"),
 }
@@ -26,6 +27,10 @@ _CHOICES = {
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a project can say in ``NOTMODIFIED``; every name has a default."""
+
+    LEDGER: str | None = "auto"
+    """Where it is kept what has moved: ``"database"`` (triggers in the database itself), ``"auto"``
+    (the same), or ``None``: then nothing is recorded, and nothing is answered automatically."""
 
     CACHE: str = "default"
     """Alias of the Django cache in which tokens and times of first sight are kept."""

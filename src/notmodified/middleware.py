@@ -25,9 +25,11 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from notmodified.exchange import answers
+from notmodified.exchange.automatic import Automatic
 from notmodified.exchange.conditions import altered, concluded
 from notmodified.http.entity_tags import EntityTag
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Altered, Representation
+from notmodified.reads.recorder import recording
 from notmodified.reasons import Reason, given
 from notmodified.records.first_seen import first_seen
 from notmodified.records.headers import resource_of
@@ -52,19 +54,39 @@ class NotModifiedMiddleware:
         if self._is_async:
             return self._acall(request)
         begun = time.time()
+        automatic = Automatic(request)
+        record = automatic.found()
+        answer = automatic.confirmed(record) if record is not None else None
+        if answer is not None:
+            return answer
         request.META[answers.MIDDLEWARE_FLAG] = True
-        return self._finished(request, self._get_response(request), begun)
+        with recording(automatic.recorder):
+            automatic.begin()
+            response = self._get_response(request)
+        return self._finished(request, response, begun, automatic)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         begun = time.time()
+        automatic = Automatic(request)
+        record = automatic.found()
+        if record is not None:
+            answer = await sync_to_async(automatic.confirmed)(record)
+            if answer is not None:
+                return answer
         request.META[answers.MIDDLEWARE_FLAG] = True
-        response = await self._get_response(request)
-        if _is_of_cache_framework(request):
-            return await sync_to_async(self._finished)(request, response, begun)
-        return self._finished(request, response, begun)
+        with recording(automatic.recorder):
+            automatic.begin()
+            response = await self._get_response(request)
+        if automatic.recorder.reason is None or _is_of_cache_framework(request):
+            return await sync_to_async(self._finished)(request, response, begun, automatic)
+        return self._finished(request, response, begun, automatic)
 
     def _finished(
-        self, request: HttpRequest, response: HttpResponseBase, begun: float
+        self,
+        request: HttpRequest,
+        response: HttpResponseBase,
+        begun: float,
+        automatic: Automatic,
     ) -> HttpResponseBase:
         if response.status_code == 304:
             # CommonMiddleware counts the content of every response; a 304 has none, and this field
@@ -87,7 +109,8 @@ class NotModifiedMiddleware:
                 answers.put_validators(response, _represented(request, tag, begun))
                 tags = altered()
         answers.state_freshness(request, response, last=True)
-        return concluded(request, response, reason, altered=tags)
+        why = automatic.remember(response)
+        return concluded(request, response, reason, altered=tags, why=why)
 
 
 def _represented(request: HttpRequest, tag: EntityTag, begun: float) -> Representation:

@@ -45,11 +45,24 @@ def given(request: HttpRequest) -> Reason | None:
     return request.META.get(_GIVEN)
 
 
-def give(request: HttpRequest, response: HttpResponseBase, reason: Reason) -> None:
-    """Put `reason` on record, and into the response where the settings allow it."""
+def give(
+    request: HttpRequest, response: HttpResponseBase, reason: Reason, why: str | None = None
+) -> None:
+    """Put `reason` on record, and into the response where the settings allow it.
+
+    `why` is the reason for which the response was not recorded, so that the view will have to run
+    again.
+    """
     request.META[_GIVEN] = reason
+    detail = reason.value if why is None else f"{reason.value}; not recorded: {why}"
     if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("%s %s: %s", request.method, request.path, reason.value)
+        logger.debug("%s %s: %s", request.method, request.path, detail)
     if conf.current().CACHE_STATUS:
         outcome = "hit" if reason in _HIT else "fwd=miss"
-        response.headers["Cache-Status"] = f'notmodified; {outcome}; detail="{reason.value}"'
+        response.headers["Cache-Status"] = f"notmodified; {outcome}; detail={_quoted(detail)}"
+
+
+def _quoted(text: str) -> str:
+    """A string of structured fields (RFC 9651 §3.3.3): printable ASCII."""
+    printable = "".join(char if " " <= char <= "~" else "?" for char in text)
+    return '"' + printable.replace("\\", "\\\\").replace('"', '\\"') + '"'

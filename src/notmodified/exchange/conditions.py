@@ -352,9 +352,17 @@ class Turn:
 
 
 def concluded(
-    request: HttpRequest, response: HttpResponseBase, reason: Reason, *, altered: Altered
+    request: HttpRequest,
+    response: HttpResponseBase,
+    reason: Reason,
+    *,
+    altered: Altered,
+    why: str | None = None,
 ) -> HttpResponseBase:
-    """`response` to a GET or HEAD, or what its validators and the preconditions make of it."""
+    """`response` to a GET or HEAD, or what its validators and the preconditions make of it.
+
+    `why` is the reason for which the response was not recorded.
+    """
     if not answers.is_successful(response):
         return response
     preconditions = preconditions_of(request)
@@ -369,7 +377,7 @@ def concluded(
             reason = Reason.PRECONDITION_FAILED
         elif reason is Reason.UNCONDITIONAL:
             reason = Reason.CHANGED
-    give(request, response, reason)
+    give(request, response, reason, why)
     return response
 
 

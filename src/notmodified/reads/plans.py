@@ -58,6 +58,10 @@ class NotProvableError(Exception):
     """The statement's result depends on something that no ledger tells of."""
 
 
+class WritesError(NotProvableError):
+    """The statement writes, or may do so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """The rows of one alias that count: all of the table's, or those in a disjunction of keys."""
@@ -68,7 +72,8 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a statement reads. `reason` says why that is not provable; `writes`, that it writes."""
+    """What a statement reads. `reason` says why that is not provable; `writes`, that it writes, or
+    may do so."""
 
     reads: tuple[Read, ...] = ()
     reason: str | None = None
@@ -76,11 +81,17 @@ class Plan:
 
 
 class Planner:
-    """Makes the plans of one database."""
+    """Makes the plans of one database.
 
-    def __init__(self, vendor: str, schema: Schema) -> None:
+    `uncovered` are tables that are there, and of whose changes nothing tells, with the reason.
+    """
+
+    def __init__(
+        self, vendor: str, schema: Schema, uncovered: Mapping[str, str] | None = None
+    ) -> None:
         self._vendor = vendor
         self._schema = schema
+        self._uncovered = uncovered or {}
         self.plan = lru_cache(maxsize=MOST_TEXTS)(self._plan)
 
     def dependencies(self, sql: str, parameters: Sequence[Any] | None) -> set[Dependency]:
@@ -125,10 +136,10 @@ class Planner:
             [tree] = sqlglot.parse(text, dialect=DIALECTS.get(self._vendor))
             if not isinstance(tree, exp.Query):
                 raise NotProvableError(f"a statement of this kind: {sql[:40]}")
-            analysis = _Analysis(self._schema)
+            analysis = _Analysis(self._schema, self._uncovered)
             analysis.query(tree, frozenset(), {})
         except NotProvableError as error:
-            return Plan(reason=str(error), writes=True)
+            return Plan(reason=str(error), writes=isinstance(error, WritesError))
         except (sqlglot.errors.SqlglotError, RecursionError, ValueError):
             return Plan(reason=f"SQL that is not understood: {sql[:40]}", writes=True)
         return Plan(tuple(analysis.reads))
@@ -137,8 +148,9 @@ class Planner:
 class _Analysis:
     """One walk through one statement."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, uncovered: Mapping[str, str]) -> None:
         self._schema = schema
+        self._uncovered = uncovered
         self.reads: list[Read] = []
 
     def query(self, node: Any, names: frozenset[str], around: Mapping[Reference, Values]) -> None:
@@ -147,7 +159,7 @@ class _Analysis:
         `names` are the common table expressions in sight.
         """
         if not isinstance(node, exp.Query):
-            raise NotProvableError(f"{node.key} where a query was expected")
+            raise WritesError(f"{node.key} where a query was expected")
         self._refuse_other_parts(node)
         with_ = node.args.get("with_")
         if with_ is not None:
@@ -173,7 +185,7 @@ class _Analysis:
             self.query(node, names, around)
             return
         if isinstance(node, exp.Table | exp.Into | exp.DML):
-            raise NotProvableError(f"{node.key} where none was expected")
+            raise WritesError(f"{node.key} where none was expected")
         name = impure(node)
         if name is not None:
             raise NotProvableError(f"the function {name}()")
@@ -231,7 +243,8 @@ class _Analysis:
             table = node.name.lower()
             shape = self._schema.get(table)
             if shape is None:
-                raise NotProvableError(f"the table {table}, which no model stands for")
+                reason = self._uncovered.get(table)
+                raise NotProvableError(reason or f"the table {table}, which no model stands for")
             if node.args.get("alias") and node.args["alias"].columns:
                 raise NotProvableError("columns with other names")
             return Source(alias, table, shape)

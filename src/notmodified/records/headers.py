@@ -62,6 +62,19 @@ class RememberedHeaders:
         return headers
 
 
+def headers_of(response: HttpResponseBase, *, csrf_masked: bool, now: float) -> RememberedHeaders:
+    """What a 304 in the place of `response` repeats."""
+    left_out = _OF_EACH_CLIENT if csrf_masked else _OF_EACH_ANSWER
+    expires_after = _expires_after(response, now)
+    if expires_after is not None:
+        left_out |= {"expires"}
+    fields = ResponseHeaders({})
+    for name, value in repeated_in_304(response.items()):
+        if name.lower() not in left_out:
+            fields[name] = value
+    return RememberedHeaders(fields, expires_after, marks_of(response), csrf_masked)
+
+
 def marks_of(response: HttpResponseBase) -> tuple[tuple[str, object], ...]:
     """The attributes by which a view tells middleware further out which header to send:
     ``xframe_options_exempt``, and those of content security policies."""
@@ -125,23 +138,14 @@ class HeaderMemory:
         vary = _vary_names(response)
         if "*" in vary:
             return
-        left_out = _OF_EACH_CLIENT if csrf_masked else _OF_EACH_ANSWER
-        expires_after = _expires_after(response, now)
-        if expires_after is not None:
-            left_out |= {"expires"}
-        fields = ResponseHeaders({})
-        for name, value in repeated_in_304(response.items()):
-            if name.lower() not in left_out:
-                fields[name] = value
+        headers = headers_of(response, csrf_masked=csrf_masked, now=now)
         with self._lock:
             variants = self._resources.get(resource)
             if variants is None or variants.vary != vary:
                 variants = self._resources[resource] = _Variants(vary, OrderedDict())
             self._resources.move_to_end(resource)
             key = version, _selecting(vary, request)
-            variants.remembered[key] = RememberedHeaders(
-                fields, expires_after, marks_of(response), csrf_masked
-            )
+            variants.remembered[key] = headers
             variants.remembered.move_to_end(key)
             while len(variants.remembered) > MOST_VARIANTS:
                 variants.remembered.popitem(last=False)

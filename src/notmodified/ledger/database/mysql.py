@@ -78,10 +78,21 @@ class MysqlLedger:
         """The position now. Raises LedgerError."""
         return self._position_of(self._ask(_POSITION + _FROM, ()))
 
+    def position_of(self, reader: Any, since: Position) -> Position | None:
+        """The position that the next statement on `reader` reads from, or one before it, if nothing
+        has moved everything since `since`. Raises LedgerError.
+
+        It is asked on `reader` itself: in a transaction that is under way it sees what that sees.
+        """
+        return self._unmoved((), since, reader)
+
     def unmoved(self, keys: Collection[str], position: Position) -> Position | None:
         """The position now, if none of `keys` has moved since `position`. Raises LedgerError."""
+        return self._unmoved(keys, position, None)
+
+    def _unmoved(self, keys: Collection[str], position: Position, reader: Any) -> Position | None:
         line = position.line
-        found = self._ask(_question(len(keys)), (line, position.sum, line, *keys, line))
+        found = self._ask(_question(len(keys)), (line, position.sum, line, *keys, line), reader)
         now = self._position_of(found)
         if not found[3] or now[:2] != position[:2]:
             return None
@@ -141,15 +152,16 @@ class MysqlLedger:
         ledger, line, total, *_ = row
         return Position(self._life, ledger, int(line), int(total))
 
-    def _ask(self, sql: str, parameters: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _ask(self, sql: str, parameters: tuple[Any, ...], reader: Any = None) -> tuple[Any, ...]:
         import MySQLdb
 
         try:
-            cursor = self._connection().cursor()
+            cursor = (reader or self._connection()).cursor()
             cursor.execute(sql, parameters)
             rows = cursor.fetchall()
         except MySQLdb.Error as error:
-            self.close()
+            if reader is None:
+                self.close()
             raise LedgerError(str(error)) from error
         if len(rows) != 1:
             raise LedgerError(f"no ledger here: {len(rows)} lines in {LEDGER}, or a replica")

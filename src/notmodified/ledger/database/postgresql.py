@@ -90,6 +90,19 @@ class PostgresqlLedger:
         snapshot, history = self._ask(_POSITION, {})
         return Position(self._life, history, snapshot)
 
+    def position_of(self, reader: Any, since: Position) -> Position | None:
+        """A position before the next statement on `reader`, a psycopg connection, if nothing has
+        moved everything since `since`. Raises LedgerError.
+
+        In a transaction that is under way, the next statement may see an older state, and what
+        that transaction itself has written.
+        """
+        from psycopg.pq import TransactionStatus
+
+        if reader.info.transaction_status != TransactionStatus.IDLE:
+            raise LedgerError("a transaction was under way already")
+        return self.unmoved((), since)
+
     def unmoved(self, keys: Collection[str], position: Position) -> Position | None:
         """The position now, if none of `keys` has moved since `position`. Raises LedgerError."""
         asked = {"keys": [*keys, EVERYTHING], "snapshot": position.snapshot}

@@ -68,15 +68,28 @@ class SqliteLedger:
         """The position now. Raises LedgerError."""
         return Position(*self._ask(_POSITION + _FROM, ()))
 
+    def position_of(self, reader: sqlite3.Connection, since: Position) -> Position | None:
+        """The position that the next statement on `reader` reads from, or one before it, if nothing
+        has moved everything since `since`. Raises LedgerError.
+
+        It is asked on `reader` itself: whatever pins what that sees, pins the position too.
+        """
+        return self._unmoved((), since, reader)
+
     def unmoved(self, keys: Collection[str], position: Position) -> Position | None:
         """The position now, if none of `keys` has moved since `position`. Raises LedgerError."""
-        now = self.position()
+        return self._unmoved(keys, position, None)
+
+    def _unmoved(
+        self, keys: Collection[str], position: Position, reader: sqlite3.Connection | None
+    ) -> Position | None:
+        now = Position(*self._ask(_POSITION + _FROM, (), reader))
         if now == position:
             return now
         if now.schema != position.schema:
             return None
         line, stamp, schema, unmoved = self._ask(
-            _question(len(keys)), (*keys, position.line, position.line, position.stamp)
+            _question(len(keys)), (*keys, position.line, position.line, position.stamp), reader
         )
         if not unmoved or schema != position.schema:
             return None
@@ -105,11 +118,17 @@ class SqliteLedger:
             raise LedgerError(f"{self._path}: {error}") from error
         return last is not None
 
-    def _ask(self, sql: str, parameters: tuple[str | int, ...]) -> tuple[Any, ...]:
+    def _ask(
+        self,
+        sql: str,
+        parameters: tuple[str | int, ...],
+        reader: sqlite3.Connection | None = None,
+    ) -> tuple[Any, ...]:
         try:
-            rows = self._connection().execute(sql, parameters).fetchall()
+            rows = (reader or self._connection()).execute(sql, parameters).fetchall()
         except (sqlite3.Error, OSError) as error:
-            self.close()
+            if reader is None:
+                self.close()
             raise LedgerError(f"{self._path}: {error}") from error
         if len(rows) != 1:
             raise LedgerError(f"{self._path} has no ledger: {LOG} is empty")

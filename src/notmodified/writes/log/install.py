@@ -83,7 +83,8 @@ def states(connection: BaseDatabaseWrapper, schema: Schema) -> Iterator[TableSta
         if name not in there:
             continue
         ours = present.get(schema[name].name, set())
-        problem, expected = there[name].problem, ()
+        problem = there[name].problem
+        expected: tuple[Trigger, ...] = ()
         if problem is None:
             try:
                 expected = tuple(VENDORS[connection.vendor].triggers(connection, name, schema))

@@ -1,0 +1,174 @@
+"""The automatic 304: what a response was made from is recorded, and the record answers next time.
+
+Rules of this module:
+
+- Only GETs without content are recorded, and only their 200s; HEAD is answered from them.
+- Where anything is in doubt the view runs, and the reason is on record.
+- Inside a transaction, where a request can only come from a test, the ledger sees less than the
+  view would: there the view runs.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.db import connections
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.translation import trans_real
+
+from notmodified import conf
+from notmodified.exchange import answers
+from notmodified.exchange.conditions import altered, preconditions_of
+from notmodified.http.caching import directives
+from notmodified.http.preconditions import SAFE_TO_REPEAT, Representation, Verdict
+from notmodified.reads.inputs import noting
+from notmodified.reads.recorder import Read, Recorder
+from notmodified.reasons import Reason, give
+from notmodified.records import databases
+from notmodified.records.headers import headers_of
+from notmodified.records.store import RECORDS, Proof, Record, key_of, size_of
+from notmodified.validators.per_response import holds_nonce, is_masked
+
+# Private, but the same in all supported versions; asking by the front door takes ten times as long.
+_LANGUAGE: Final[Any] = vars(trans_real)["_active"]
+_TIME_ZONE: Final[Any] = vars(timezone)["_active"]
+
+
+class Automatic:
+    """One request, from its arrival to the record of its response."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self._method = request.method or ""
+        self._key = key_of(request.META)
+        self._surroundings = surroundings()
+        self._begun = time.time()
+        self.recorder = Recorder(databases.begin, self._objection())
+
+    def _objection(self) -> str | None:
+        """Why this request cannot be recorded from the outset."""
+        if conf.current().LEDGER is None:
+            return "there is no ledger"
+        if self._method != "GET":
+            return f"the method is {self._method}"
+        meta = self._request.META
+        if meta.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in meta:
+            return "the request has content"
+        return None
+
+    def found(self) -> Record | None:
+        """The record that says *not modified* to this request, if it still holds."""
+        request = self._request
+        if self._method not in SAFE_TO_REPEAT or len(RECORDS) == 0:
+            return None
+        preconditions = preconditions_of(request)
+        if not preconditions:
+            return None
+        record = RECORDS.find(self._key, request.META, lambda: request.COOKIES, self._surroundings)
+        if record is None:
+            return None
+        verdict = preconditions.judge(self._method, record.representation, altered=altered())
+        return record if verdict is Verdict.NOT_MODIFIED else None
+
+    def confirmed(self, record: Record) -> HttpResponseBase | None:
+        """The 304, if `record` holds. Asks the ledger."""
+        if any(connections[proof.database.alias].in_atomic_block for proof in record.proofs):
+            return None
+        if not record.holds():
+            RECORDS.drop(self._key, record)
+            return None
+        answer = answers.not_modified(record.headers, record.representation, self._begun)
+        give(self._request, answer, Reason.UNCHANGED)
+        return answer
+
+    def begin(self) -> None:
+        """From here on, what the request is asked for is noted."""
+        if self.recorder.reason is None:
+            noting(self._request, self.recorder)
+
+    def remember(self, response: HttpResponseBase) -> str | None:
+        """Record `response`, which is complete; or say why not. Asks the ledger."""
+        reason = self.recorder.reason or self._objection_to(response)
+        if reason is not None:
+            return reason
+        proofs = []
+        for read in self.recorder.reads.values():
+            proof = _proof(read)
+            if proof is None:
+                return "something changed while the view ran"
+            proofs.append(proof)
+        names, values = tuple(self.recorder.inputs), list(self.recorder.inputs.values())
+        headers = headers_of(response, csrf_masked=False, now=time.time())
+        record = Record(
+            answers.carried_by(response),
+            headers,
+            names,
+            values,
+            self._surroundings,
+            tuple(proofs),
+            size_of(self._key, headers, values, tuple(proofs)),
+            self.recorder.fresh_for and time.monotonic() + self.recorder.fresh_for,
+        )
+        RECORDS.put(self._key, record)
+        for proof in proofs:
+            proof.database.compact()
+        return None
+
+    def _objection_to(self, response: HttpResponseBase) -> str | None:
+        """What makes `response` one that cannot be repeated by a 304 to somebody else."""
+        request = self._request
+        if response.status_code != 200 or not _has_validator(answers.carried_by(response)):
+            return f"the status is {response.status_code}, or there is no validator"
+        if response.streaming:
+            return "the content is streamed"
+        if response.cookies or response.has_header("Set-Cookie"):
+            return "it sets a cookie"
+        if "no-store" in directives(response.headers.get("Cache-Control", "")):
+            return "it forbids storing"
+        if getattr(getattr(request, "session", None), "accessed", False):
+            return "it used the session"
+        if is_masked(request):
+            return "it holds a CSRF token"
+        if holds_nonce(request):
+            return "it holds a CSP nonce"
+        return None
+
+
+def _has_validator(representation: Representation) -> bool:
+    return representation.etag is not None or representation.last_modified is not None
+
+
+def _proof(read: Read) -> Proof | None:
+    database = read.at.database
+    keys = tuple(sorted(read.keys))
+    position = database.unmoved(keys, read.at.position)
+    return None if position is None else Proof(database, keys, position)
+
+
+def surroundings() -> tuple[Any, ...]:
+    """What the thread has set before the request is looked at: the language and the time zone.
+
+    Each language has one object; whatever else stands there is equal to itself only.
+    """
+    language, zone = getattr(_LANGUAGE, "value", None), getattr(_TIME_ZONE, "value", None)
+    if language is not None and zone is not None:
+        return language, zone
+    return language or _default_language(), zone or timezone.get_default_timezone()
+
+
+@cache
+def _default_language() -> Any:
+    return trans_real.translation(settings.LANGUAGE_CODE) if settings.USE_I18N else None
+
+
+@receiver(setting_changed)
+def _settings_changed(**kwargs: Any) -> None:
+    RECORDS.forget()
+    _default_language.cache_clear()

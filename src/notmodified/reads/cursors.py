@@ -1,0 +1,83 @@
+"""Sees every statement that goes through a cursor of Django's.
+
+``BaseDatabaseWrapper._prepare_cursor`` is the one place through which every cursor passes: of the
+ORM, of raw SQL, async, of any database. Each gets a subclass of its class that tells the recorder
+first.
+
+Rules of this module:
+
+- It looks inside execute wrappers, at what is really sent.
+- Whatever is asked of a cursor that is not known to be harmless (``copy``, ``callproc``,
+  ``executescript`` …) is not provable.
+- Statements that a connection runs while it is set up are part of the set-up.
+- A cursor of the driver itself, which is not Django's, is not seen.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from notmodified.reads import recorder
+
+_HARMLESS: Final = frozenset(
+    {
+        *("arraysize", "close", "closed", "connection", "description", "fetchall", "fetchmany"),
+        *("fetchone", "format", "itersize", "lastrowid", "messages", "name", "nextset", "query"),
+        *("pgresult", "row_factory", "rowcount", "rownumber", "scroll", "scrollable"),
+        *("setinputsizes", "setoutputsize", "statusmessage", "withhold", "_query", "_executed"),
+        *("_last_executed", "_closed", "adapters", "mogrify", "statement"),
+    }
+)
+"""What may be asked of a driver's cursor besides running statements."""
+
+
+class _Noting:
+    """In front of a cursor class of Django's."""
+
+    db: BaseDatabaseWrapper
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _HARMLESS:
+            recorder.unseen(f"cursor.{name}()")
+        return super().__getattr__(name)  # type: ignore[misc]
+
+    def callproc(self, *args: Any, **kwargs: Any) -> Any:
+        recorder.unseen("a stored procedure")
+        return super().callproc(*args, **kwargs)  # type: ignore[misc]
+
+    def _execute(self, sql: str, params: Any, *ignored: Any) -> Any:
+        recorder.read(self.db, sql, params)
+        return super()._execute(sql, params, *ignored)  # type: ignore[misc]
+
+    def _executemany(self, sql: str, param_list: Any, *ignored: Any) -> Any:
+        recorder.read(self.db, sql, None, many=True)
+        return super()._executemany(sql, param_list, *ignored)  # type: ignore[misc]
+
+
+@cache
+def _noting(cursor_class: type) -> type:
+    return type(f"Noting{cursor_class.__name__}", (_Noting, cursor_class), {})
+
+
+def install() -> None:
+    """Have every cursor that is made from now on tell the recorder."""
+    wrapper: Any = BaseDatabaseWrapper
+    if hasattr(wrapper._prepare_cursor, "notes"):
+        return
+    prepare, connect = wrapper._prepare_cursor, wrapper.connect
+
+    def _prepare_cursor(self: BaseDatabaseWrapper, cursor: Any) -> Any:
+        prepared = prepare(self, cursor)
+        class_: Any = type(prepared)
+        prepared.__class__ = _noting(class_)
+        return prepared
+
+    def connect_unrecorded(self: BaseDatabaseWrapper) -> None:
+        with recorder.unrecorded():
+            connect(self)
+
+    _prepare_cursor.notes = True  # type: ignore[attr-defined]
+    wrapper._prepare_cursor, wrapper.connect = _prepare_cursor, connect_unrecorded

@@ -1,0 +1,248 @@
+"""What a view reads of its request: headers, cookies and the rest of ``request.META``, by name.
+
+Rules of this module:
+
+- What selects the resource (method, scheme, host, path, query) is in a record's key already, and is
+  not noted.
+- What the package itself reads shapes no content; nor do the eager reads of Django's own middleware
+  that are listed here, each with its reason.
+- What cannot be compared later (a socket, all headers at once) makes the response unprovable.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from types import CodeType, FrameType
+from typing import Any, Final, TypeVar
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.request import HttpHeaders
+
+from notmodified.reads.recorder import Recorder
+
+META: Final = "meta"
+COOKIE: Final = "cookie"
+
+_IN_KEY: Final = frozenset(
+    {
+        *("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "wsgi.url_scheme"),
+        *("HTTP_HOST", "SERVER_NAME", "SERVER_PORT"),
+    }
+)
+_COMPARABLE: Final = (str, bytes, int, float, tuple, type(None))
+
+T = TypeVar("T")
+
+
+@cache
+def _eager() -> dict[CodeType, frozenset[str]]:
+    """What Django's own middleware reads without shaping any content by it, by the code that reads.
+
+    - CommonMiddleware compares the browser's name with DISALLOWED_USER_AGENTS, if there are any.
+    - SessionMiddleware opens the session, which notes itself whether it is used.
+    - CsrfViewMiddleware takes the secret out of its cookie; a page that asks for a token is known
+      by that.
+    - ``get_conditional_response`` judges preconditions, as we do.
+    """
+    from django.contrib.sessions.middleware import SessionMiddleware
+    from django.middleware.common import CommonMiddleware
+    from django.middleware.csrf import CsrfViewMiddleware
+    from django.utils.cache import get_conditional_response
+
+    session = frozenset({settings.SESSION_COOKIE_NAME})
+    found: dict[Any, frozenset[str]] = {
+        SessionMiddleware.process_request: session,
+        SessionMiddleware.process_response: session,
+        CsrfViewMiddleware._get_secret: frozenset({settings.CSRF_COOKIE_NAME}),  # type: ignore[attr-defined]
+        CsrfViewMiddleware.process_response: frozenset({"CSRF_COOKIE_NEEDS_UPDATE"}),
+        get_conditional_response: frozenset(
+            {
+                *("HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"),
+                *("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"),
+            }
+        ),
+    }
+    if not settings.DISALLOWED_USER_AGENTS:
+        found[CommonMiddleware.process_request] = frozenset({"HTTP_USER_AGENT"})
+    return {function.__code__: names for function, names in found.items()}
+
+
+def _shapes_nothing(frame: FrameType, name: str) -> bool:
+    names = _eager().get(frame.f_code)
+    if names is not None and name in names:
+        return True
+    return str(frame.f_globals.get("__name__", "")).startswith("notmodified.")
+
+
+class _Noted(dict[str, T]):
+    """A dict that notes which of its values are read; those put in by the view itself are not."""
+
+    kind = META
+
+    def __init__(self, values: Mapping[str, T], recorder: Recorder) -> None:
+        super().__init__(values)
+        self._recorder = recorder
+        self._own: set[str] = set()
+
+    def _note(self, name: str) -> None:
+        recorder = self._recorder
+        if recorder.closed or recorder.reason is not None:
+            return
+        if name in self._own or (self.kind is META and name in _IN_KEY):
+            return
+        if _shapes_nothing(sys._getframe(2), name):
+            return
+        value = dict.get(self, name)
+        if isinstance(value, _COMPARABLE):
+            recorder.note(self.kind, name, value)
+        else:
+            recorder.spoil(f"request.META[{name!r}]")
+
+    def _note_all(self) -> None:
+        if not _shapes_nothing(sys._getframe(2), ""):
+            self._recorder.spoil(f"every {self.kind} value at once")
+
+    def __getitem__(self, name: str) -> T:
+        self._note(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self._note(name)
+        return super().get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        self._note(str(name))
+        return super().__contains__(name)
+
+    def __setitem__(self, name: str, value: T) -> None:
+        self._own.add(name)
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        self._note(name)
+        self._own.add(name)
+        super().__delitem__(name)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        self._note(name)
+        self._own.add(name)
+        return super().pop(name, *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        self._note(name)
+        if not super().__contains__(name):
+            self._own.add(name)
+        return super().setdefault(name, default)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        values = dict(*args, **kwargs)
+        self._own.update(values)
+        super().update(values)
+
+    def __ior__(self, other: Any) -> Any:
+        self.update(other)
+        return self
+
+    def popitem(self) -> tuple[str, T]:
+        self._note_all()
+        return super().popitem()
+
+    def __iter__(self) -> Iterator[str]:
+        self._note_all()
+        return super().__iter__()
+
+    def __reversed__(self) -> Iterator[str]:
+        self._note_all()
+        return super().__reversed__()
+
+    def __len__(self) -> int:
+        self._note_all()
+        return super().__len__()
+
+    def __eq__(self, other: object) -> bool:
+        self._note_all()
+        return super().__eq__(other)
+
+    __hash__ = None
+
+    def __or__(self, other: Any) -> Any:
+        self._note_all()
+        return super().__or__(other)
+
+    def __repr__(self) -> str:
+        self._note_all()
+        return super().__repr__()
+
+    def copy(self) -> dict[str, T]:
+        self._note_all()
+        return super().copy()
+
+    def keys(self) -> Any:
+        self._note_all()
+        return super().keys()
+
+    def values(self) -> Any:
+        self._note_all()
+        return super().values()
+
+    def items(self) -> Any:
+        self._note_all()
+        return super().items()
+
+
+class _NotedCookies(_Noted[str]):
+    kind = COOKIE
+
+    def __bool__(self) -> bool:
+        self._note_all()
+        return super().__len__() > 0
+
+
+class _NotedHeaders(HttpHeaders):
+    """``request.headers`` over a noted META."""
+
+    def __init__(self, meta: _Noted[Any]) -> None:
+        self._meta = meta
+
+    def __getitem__(self, name: str) -> str:
+        field = name.upper().replace("-", "_")
+        if field not in self.UNPREFIXED_HEADERS:
+            field = f"{self.HTTP_PREFIX}{field}"
+        value: str = self._meta[field]
+        return value
+
+    @property
+    def _store(self) -> dict[str, tuple[str, str]]:  # type: ignore[override]
+        self._meta._note_all()
+        return HttpHeaders(dict(dict.items(self._meta)))._store
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name, _ in self._store.values()])
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+
+def noting(request: HttpRequest, recorder: Recorder) -> None:
+    """Have `recorder` note what is read of `request` from now on."""
+    cookies = request.COOKIES
+    meta = _Noted[Any](request.META, recorder)
+    request.META = meta
+    if hasattr(request, "environ"):
+        request.environ = meta
+    request.COOKIES = _NotedCookies(cookies, recorder)
+    request.__dict__["headers"] = _NotedHeaders(meta)
+
+
+Cookies = Callable[[], Mapping[str, str]]
+"""Reads the cookies of a request, which takes time that most records can do without."""
+
+
+def values_now(
+    names: Iterable[tuple[str, str]], meta: Mapping[str, Any], cookies: Cookies
+) -> list[Any]:
+    """The values that another request has for the inputs of a record."""
+    return [(meta if kind == META else cookies()).get(name) for kind, name in names]

@@ -1,0 +1,93 @@
+"""What responses are made from besides rows and requests, as far as it can be seen and is not yet
+understood: Django's caches, and the time.
+
+Rule of this module: whoever uses it while a response is recorded, makes that unprovable. What it
+does not see (``datetime.now()`` in a view, files, random numbers) is listed in the guarantees.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, Final
+
+from django.contrib.humanize.templatetags import humanize
+from django.core.cache import CacheHandler
+from django.template import defaultfilters, defaulttags
+from django.utils import crypto, timezone
+
+from notmodified.reads.recorder import current, unseen
+
+_TIME: Final = "the time"
+_CHANCE: Final = "a random value"
+
+
+def install() -> None:
+    """Notice caches, the time and random values as Django's own helpers give them."""
+    if hasattr(timezone, "_notmodified_noted"):
+        return
+    # Others have imported these functions by name; their code is replaced, not the name.
+    _note_calls(timezone.now, _TIME)
+    _note_calls(crypto.get_random_string, _CHANCE)
+    _note_method(defaulttags.NowNode, "render", _TIME)
+    _note_calls(defaultfilters.random, _CHANCE)
+    for name in ("timesince", "timeuntil"):
+        _note_global(defaultfilters, name, _TIME)
+    for function in (humanize.naturalday, humanize.naturaltime):
+        _note_calls(function, _TIME)
+    _note_caches()
+    timezone._notmodified_noted = True  # type: ignore[attr-defined]
+
+
+def _note_calls(function: Any, what: str) -> None:
+    original = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__
+    )
+    original.__kwdefaults__ = function.__kwdefaults__
+    name = f"_notmodified_{function.__name__}"
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        unseen(what)
+        return original(*args, **kwargs)
+
+    function.__globals__[name] = noted
+    function.__code__ = _call.__code__.replace(co_names=(name,))
+    function.__defaults__ = function.__kwdefaults__ = None
+
+
+def _call(*args: Any, **kwargs: Any) -> Any:
+    return noted(*args, **kwargs)  # type: ignore[name-defined] # noqa: F821 (the name is replaced)
+
+
+def _note_method(class_: type, name: str, what: str) -> None:
+    original = getattr(class_, name)
+
+    def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        unseen(what)
+        return original(self, *args, **kwargs)
+
+    setattr(class_, name, noted)
+
+
+def _note_global(module: Any, name: str, what: str) -> None:
+    original: Callable[..., Any] = getattr(module, name)
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        unseen(what)
+        return original(*args, **kwargs)
+
+    setattr(module, name, noted)
+
+
+def _note_caches() -> None:
+    original = CacheHandler.__getitem__
+
+    def noted(self: Any, alias: str) -> Any:
+        if current() is not None:
+            caller = sys._getframe(1).f_globals.get("__name__", "")
+            if not str(caller).startswith("notmodified."):
+                unseen("Django's cache")
+        return original(self, alias)
+
+    CacheHandler.__getitem__ = noted  # type: ignore[method-assign]
