@@ -14,9 +14,10 @@ from django.db import connection
 from django.test import override_settings
 
 from notmodified import checks
+from notmodified.middleware import NAME
 from notmodified.writes.triggers.install import install, uninstall
 
-OURS = checks.MIDDLEWARE
+OURS = NAME
 
 
 def ids(found: list[Any]) -> list[str]:

@@ -18,7 +18,7 @@ def test_everything_has_a_default() -> None:
         ([], "must be a dict, not list"),
         ({"CSFR": "explain"}, "no setting 'CSFR'. Did you mean 'CSRF'?"),
         ({"cache": "x"}, "Did you mean 'CACHE'?"),
-        ({"SOMETHING": 1}, "Known: CACHE, "),
+        ({"SOMETHING": 1}, "Known: LEDGER, "),
         ({"CACHE": 5}, "must be of type str, not 5"),
         ({"CACHE_STATUS": "yes"}, "must be of type bool"),
         ({"WATCH": "app.Model"}, "must be of type list or tuple"),

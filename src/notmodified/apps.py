@@ -28,12 +28,15 @@ class NotModifiedConfig(AppConfig):
         checks.register(ours.check_cache)
         checks.register(ours.check_build, deploy=True)
         checks.register(ours.check_triggers, checks.Tags.database)
+        checks.register(ours.check_log, checks.Tags.database)
         watch_all()
         cursors.install()
         others.install()
         connection_created.connect(_prepare, dispatch_uid="notmodified.triggers")
         pre_migrate.connect(_clear_the_way, dispatch_uid="notmodified.triggers")
         post_migrate.connect(_keep_triggers, dispatch_uid="notmodified.triggers")
+        pre_migrate.connect(_clear_the_log, dispatch_uid="notmodified.log")
+        post_migrate.connect(_keep_log, dispatch_uid="notmodified.log")
 
 
 def _prepare(*, connection: Any, **kwargs: Any) -> None:
@@ -45,6 +48,11 @@ def _prepare(*, connection: Any, **kwargs: Any) -> None:
 
 _GETS_IN_THE_WAY = ("AlterModelTable", "DeleteModel", "RemoveField", "RenameField", "RenameModel")
 """Operations after which a trigger that names what has gone would break every write."""
+_GETS_IN_THE_WAY_OF_THE_LOG = (
+    *(*_GETS_IN_THE_WAY, "AlterField", "AlterOrderWithRespectTo"),
+    *("RunSQL", "SeparateDatabaseAndState"),
+)
+"""The same for triggers that name a table's own indexed columns."""
 
 
 def _clear_the_way(*, using: str, plan: Any = (), **kwargs: Any) -> None:
@@ -58,6 +66,53 @@ def _clear_the_way(*, using: str, plan: Any = (), **kwargs: Any) -> None:
     names = {type(one).__name__ for migration, _ in plan or () for one in migration.operations}
     if not names.isdisjoint(_GETS_IN_THE_WAY):
         uninstall(connections[using])
+
+
+def _clear_the_log(*, app_config: AppConfig, using: str, plan: Any = (), **kwargs: Any) -> None:
+    """The same for the triggers of the log, each app's before it is changed; and whatever the
+    migrations do to the tables, everything has moved before and after."""
+    from notmodified.writes.log import install
+
+    connection = connections[using]
+    operations = [
+        type(one).__name__
+        for migration, _ in plan or ()
+        if migration.app_label == app_config.label
+        for one in migration.operations
+    ]
+    if not operations or not install.is_supported(connection):
+        return
+    install.bump(connection)
+    if not set(operations).isdisjoint(_GETS_IN_THE_WAY_OF_THE_LOG):
+        install.uninstall(connection, _tables_of(app_config))
+
+
+def _tables_of(app_config: AppConfig) -> set[str]:
+    from notmodified.sql.schema import schema_of
+
+    return set(schema_of(app_config.get_models(include_auto_created=True)))
+
+
+def _keep_log(*, app_config: AppConfig, using: str, **kwargs: Any) -> None:
+    """After ``migrate``, which says so once per app, and says what it did; ``flush`` does not."""
+    from notmodified.middleware import is_automatic
+    from notmodified.records.databases import all_tables
+    from notmodified.writes.log import install
+
+    connection = connections[using]
+    if "plan" not in kwargs or not is_automatic() or not install.is_supported(connection):
+        return
+    for refused in install.install(connection, all_tables(), _tables_of(app_config)):
+        logger.warning(
+            "notmodified: the database did not let us create the triggers of the table %s: %s\n"
+            "Until they exist, no page that reads it is answered without its view. An owner of "
+            "the database can run:\n%s",
+            refused.table,
+            refused.error,
+            ";\n".join(refused.sql) + ";",
+        )
+    if kwargs["plan"]:
+        install.bump(connection)
 
 
 def _keep_triggers(*, app_config: AppConfig, using: str, **kwargs: Any) -> None:

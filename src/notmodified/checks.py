@@ -19,11 +19,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from notmodified import conf
+from notmodified.middleware import NAME, is_automatic
+from notmodified.records.databases import all_tables
 from notmodified.writes.dependencies import watched
+from notmodified.writes.log import install as log
 from notmodified.writes.triggers.declare import models_with_versions
 from notmodified.writes.triggers.install import states
-
-MIDDLEWARE = "notmodified.middleware.NotModifiedMiddleware"
 
 
 def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -38,10 +39,10 @@ def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
 
 def check_middleware(**kwargs: Any) -> list[checks.CheckMessage]:
     """W001: the middleware is not first, so others change what it has hashed."""
-    if MIDDLEWARE in settings.MIDDLEWARE and settings.MIDDLEWARE[0] != MIDDLEWARE:
+    if NAME in settings.MIDDLEWARE and settings.MIDDLEWARE[0] != NAME:
         return [
             checks.Warning(
-                f"{MIDDLEWARE} is not first in MIDDLEWARE.",
+                f"{NAME} is not first in MIDDLEWARE.",
                 hint="Put it first, so that it sees responses as they are sent.",
                 id="notmodified.W001",
             )
@@ -129,4 +130,26 @@ def check_triggers(
         for alias in databases or ()
         for state in states(connections[alias])
         if state.missing or state.leftover
+    ]
+
+
+def check_log(
+    *, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """W005 (``check --database``): triggers of the log are missing or out of date."""
+    if not is_automatic():
+        return []
+    return [
+        checks.Warning(
+            f"On database {alias!r}, the log does not cover the table {state.table}: "
+            f"{len(state.missing)} of {len(state.expected)} triggers are missing or disabled, "
+            f"{len(state.leftover)} are out of date. No page that reads it is answered without "
+            f"its view.",
+            hint="Run: manage.py notmodified triggers install",
+            id="notmodified.W005",
+        )
+        for alias in databases or ()
+        if log.is_supported(connections[alias])
+        for state in log.states(connections[alias], all_tables())
+        if not (state.covered or state.problem)
     ]

@@ -18,12 +18,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from notmodified import conf
 from notmodified.exchange import answers
 from notmodified.exchange.automatic import Automatic
 from notmodified.exchange.conditions import altered, concluded
@@ -36,6 +38,13 @@ from notmodified.records.headers import resource_of
 from notmodified.validators.content import version_of_content
 
 GetResponse = Callable[[HttpRequest], Any]
+
+NAME: Final = "notmodified.middleware.NotModifiedMiddleware"
+
+
+def is_automatic() -> bool:
+    """Whether the project has responses recorded, and so needs the log and its triggers."""
+    return NAME in settings.MIDDLEWARE and conf.current().LEDGER is not None
 
 
 class NotModifiedMiddleware:

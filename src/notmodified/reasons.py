@@ -57,9 +57,17 @@ def give(
     detail = reason.value if why is None else f"{reason.value}; not recorded: {why}"
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("%s %s: %s", request.method, request.path, detail)
-    if conf.current().CACHE_STATUS:
-        outcome = "hit" if reason in _HIT else "fwd=miss"
-        response.headers["Cache-Status"] = f"notmodified; {outcome}; detail={_quoted(detail)}"
+    status = cache_status(reason, detail)
+    if status is not None:
+        response.headers["Cache-Status"] = status
+
+
+def cache_status(reason: Reason, detail: str | None = None) -> str | None:
+    """The value of ``Cache-Status``, where the settings allow it."""
+    if not conf.current().CACHE_STATUS:
+        return None
+    outcome = "hit" if reason in _HIT else "fwd=miss"
+    return f"notmodified; {outcome}; detail={_quoted(detail or reason.value)}"
 
 
 def _quoted(text: str) -> str:

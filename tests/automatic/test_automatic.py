@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connection, transaction
-from django.test import override_settings
+from django.test import AsyncClient, override_settings
 
-from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor
+from notmodified.recording import depends_on, fresh_for
+from notmodified.records.databases import all_tables
+from notmodified.records.store import RECORDS
+from notmodified.writes.log.install import install, uninstall
+from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, WAYS, Visitor
 from tests.site.models import Book, Shelf
-from tests.site.pages import elsewhere, execute
+from tests.site.pages import elsewhere, execute, only_on
 
 pytestmark = pytest.mark.usefixtures("log")
 
@@ -113,3 +119,134 @@ class TestChanged:
         answer = visitor.client.get("/books/", headers={"If-None-Match": inside.headers["ETag"]})
         assert answer.status_code == 200
         assert visitor.is_answered_without_view("/books/")
+
+
+class TestInputs:
+    def test_a_header_that_was_read_counts(self, visitor: Visitor) -> None:
+        tag = visitor.get("/header/Accept/", Accept="text/a").headers["ETag"]
+        assert visitor.is_answered_without_view("/header/Accept/", Accept="text/a")
+        other = visitor.get("/header/Accept/", Accept="text/b", **{"If-None-Match": tag})
+        assert other.content == b"Accept is text/b"
+        assert visitor.get("/header/Accept/", **{"If-None-Match": tag}).status_code == 200
+
+    def test_a_header_that_was_not_read_does_not(self, visitor: Visitor) -> None:
+        visitor.get("/header/Accept/", **{"User-Agent": "one"})
+        assert visitor.is_answered_without_view("/header/Accept/", **{"User-Agent": "two"})
+
+    def test_a_cookie_that_was_read_counts(self, visitor: Visitor) -> None:
+        visitor.client.cookies.load({"theme": "dark", "other": "1"})
+        tag = visitor.get("/cookie/theme/").headers["ETag"]
+        visitor.client.cookies.load({"other": "2"})
+        assert visitor.is_answered_without_view("/cookie/theme/")
+        visitor.client.cookies.load({"theme": "light"})
+        changed = visitor.client.get("/cookie/theme/", headers={"If-None-Match": tag})
+        assert changed.content == b"theme is light"
+
+    @pytest.mark.parametrize("where", ["query", "host", "scheme"])
+    def test_the_url_counts(self, visitor: Visitor, where: str) -> None:
+        tag = visitor.get("/constant/").headers["ETag"]
+        same = {"headers": {"If-None-Match": tag}}
+        if where == "query":
+            visitor.client.get("/constant/?a=1", **same)
+        elif where == "host":
+            visitor.client.get("/constant/", headers={"If-None-Match": tag, "Host": "b.example"})
+        else:
+            visitor.client.get("/constant/", secure=True, **same)
+        assert RUNS["/constant/"] == 2
+
+    @pytest.mark.parametrize("name", WAYS)
+    def test_what_no_ledger_tells_of_is_not_recorded(self, visitor: Visitor, name: str) -> None:
+        url = f"/by/{name}/"
+        for _ in range(3):
+            response = visitor.get(url)
+        assert RUNS[url] == 3
+        assert "not recorded: " in response.headers["Cache-Status"], response.headers
+
+    @pytest.mark.parametrize("url", ["/set-cookie/", "/stream/", "/missing/"])
+    def test_nor_is_what_a_304_could_not_repeat(self, visitor: Visitor, url: str) -> None:
+        for _ in range(2):
+            visitor.get(url)
+        assert len(RECORDS) == 0
+
+
+class TestWhatViewsSay:
+    def test_never(self, visitor: Visitor) -> None:
+        for _ in range(2):
+            visitor.get("/never/")
+        assert RUNS["/never/"] == 2
+
+    def test_depends_on(self, visitor: Visitor) -> None:
+        visitor.get("/depends/")
+        assert visitor.is_answered_without_view("/depends/")
+        Book.objects.create(title="a")
+        assert not visitor.is_answered_without_view("/depends/")
+
+    def test_fresh_for(self, visitor: Visitor) -> None:
+        visitor.get("/fresh/")
+        assert visitor.is_answered_without_view("/fresh/")
+        visitor.get("/briefly/")
+        time.sleep(0.06)
+        assert not visitor.is_answered_without_view("/briefly/")
+
+    def test_writes_are_noticed_all_the_same(self, visitor: Visitor) -> None:
+        visitor.get("/fresh-books/")
+        assert visitor.is_answered_without_view("/fresh-books/")
+        Book.objects.create(title="a")
+        assert not visitor.is_answered_without_view("/fresh-books/")
+        visitor.get("/fresh-write/")
+        assert not visitor.is_answered_without_view("/fresh-write/")
+
+    @pytest.mark.parametrize(
+        "misuse", [lambda: depends_on(), lambda: depends_on(len), lambda: fresh_for(0)]
+    )
+    def test_misuse_is_told(self, misuse: Callable[[], object]) -> None:
+        with pytest.raises(TypeError, match="takes"):
+            misuse()
+
+
+class TestAsync:
+    def test_an_async_view(self) -> None:
+        Shelf.objects.create(pk=1, name="a")
+
+        async def visit() -> list[int]:
+            client = AsyncClient()
+            first = await client.get("/async/1/")
+            headers = {"If-None-Match": first.headers["ETag"]}
+            again = await client.get("/async/1/", headers=headers)
+            await Shelf.objects.filter(pk=1).aupdate(name="b")
+            changed = await client.get("/async/1/", headers=headers)
+            return [first.status_code, again.status_code, changed.status_code]
+
+        assert async_to_sync(visit)() == [200, 304, 200]
+        assert RUNS["/async/1/"] == 2
+
+
+class TestCoverage:
+    def test_without_triggers_nothing_is_recorded_and_the_reason_names_the_command(
+        self, visitor: Visitor
+    ) -> None:
+        visitor.get("/shelf/1/")
+        uninstall(connection, {"site_shelf"})
+        assert not visitor.is_answered_without_view("/shelf/1/")
+        reason = visitor.get("/shelf/1/").headers["Cache-Status"]
+        assert "manage.py notmodified triggers install" in reason
+        install(connection, all_tables())
+        visitor.get("/shelf/1/")
+        assert visitor.is_answered_without_view("/shelf/1/")
+
+    @pytest.mark.without_log
+    def test_without_a_ledger_too(self, visitor: Visitor) -> None:
+        visitor.get("/shelf/1/")
+        reason = visitor.get("/shelf/1/").headers["Cache-Status"]
+        assert "the ledger of 'default'" in reason
+
+    def test_disabled_triggers(self, visitor: Visitor) -> None:
+        only_on("postgresql")
+        visitor.get("/shelf/1/")
+        execute("ALTER TABLE site_shelf DISABLE TRIGGER ALL")
+        try:
+            Shelf.objects.create(pk=1, name="a")
+            assert visitor.get("/shelf/1/").content == b"shelf ['a']"
+            assert not visitor.is_answered_without_view("/shelf/1/")
+        finally:
+            execute("ALTER TABLE site_shelf ENABLE TRIGGER ALL")

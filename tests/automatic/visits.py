@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import datetime
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from django.contrib.humanize.templatetags import humanize
+from django.core.cache import cache
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.middleware.csrf import get_token
+from django.template import Context, Template
 from django.test import Client
 from django.urls import path
+from django.utils import timezone
+from django.utils.crypto import get_random_string
 
+from notmodified.recording import depends_on, fresh_for, never_recorded
 from tests.site.models import Book, Shelf
+from tests.site.pages import elsewhere
+
+LONG_AGO = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
 
 DEFAULT_MIDDLEWARE = [
     "notmodified.middleware.NotModifiedMiddleware",
@@ -52,10 +65,103 @@ def constant(request: HttpRequest) -> HttpResponse:
     return HttpResponse("always the same")
 
 
+def shelf_and_books(request: HttpRequest, pk: int) -> HttpResponse:
+    found = Shelf.objects.get(pk=pk)
+    return HttpResponse(f"{found.name}: {[book.title for book in found.books.order_by('pk')]}")
+
+
+def header(request: HttpRequest, name: str) -> HttpResponse:
+    return HttpResponse(f"{name} is {request.headers.get(name)}")
+
+
+def cookie(request: HttpRequest, name: str) -> HttpResponse:
+    return HttpResponse(f"{name} is {request.COOKIES.get(name)}")
+
+
+def by(name: str) -> View:
+    """One of the ways to something that no ledger tells of."""
+    return lambda request: HttpResponse(f"{name}{WAYS[name](request)}")
+
+
+def _write(request: HttpRequest) -> str:
+    Shelf.objects.update(name="seen")
+    return ""
+
+
+def _in_a_thread(request: HttpRequest) -> str:
+    return str(elsewhere(lambda: Shelf.objects.count()))
+
+
+def _file(request: HttpRequest) -> str:
+    return str(len(Path(__file__).with_name("note.txt").read_text()))
+
+
+def _by_sql(sql: str) -> Callable[[HttpRequest], str]:
+    def run(request: HttpRequest) -> str:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return str(len(cursor.fetchall()))
+
+    return run
+
+
+WAYS: dict[str, Callable[[HttpRequest], Any]] = {
+    "session": lambda request: request.session.get("x"),
+    "user": lambda request: request.user.is_authenticated,
+    "csrf": lambda request: len(get_token(request)),
+    "time": lambda request: timezone.now().year,
+    "now": lambda request: Template("{% now 'Y' %}").render(Context()),
+    "since": lambda request: Template("{{ t|timesince }}").render(Context({"t": LONG_AGO})),
+    "natural": lambda request: humanize.naturaltime(LONG_AGO),
+    "random": lambda request: len(get_random_string(5)),
+    "cache": lambda request: cache.get("x"),
+    "file": _file,
+    "network": lambda request: bool(socket.getaddrinfo("127.0.0.1", 80)),
+    "write": _write,
+    "thread": _in_a_thread,
+    "clock": _by_sql("SELECT CURRENT_TIMESTAMP"),
+    "many": lambda request: Shelf.objects.bulk_create([Shelf(name="x"), Shelf(name="y")]),
+    "everything": lambda request: dict(request.META) and "",
+    "headers": lambda request: len(request.headers),
+    "cookies": lambda request: len(request.COOKIES),
+    "stream": lambda request: request.META["wsgi.input"] and "",
+}
+"""Names of what makes a response unprovable, and a way to it."""
+
+
+def set_cookie(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse("x")
+    response.set_cookie("seen", "yes")
+    return response
+
+
+async def asynchronous(request: HttpRequest, pk: int) -> HttpResponse:
+    RUNS[request.path] += 1
+    return HttpResponse(f"shelf {[one.name async for one in Shelf.objects.filter(pk=pk)]}")
+
+
+def books_now(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(books(request).content + by("now")(request).content)
+
+
 urlpatterns: list[Any] = [
+    *(path(f"by/{name}/", counted(by(name))) for name in WAYS),
+    path("books-of/<int:pk>/", counted(shelf_and_books)),
+    path("header/<name>/", counted(header)),
+    path("cookie/<name>/", counted(cookie)),
+    path("set-cookie/", counted(set_cookie)),
+    path("async/<int:pk>/", asynchronous),
+    path("stream/", counted(lambda request: StreamingHttpResponse(iter([b"x"])))),  # type: ignore[arg-type,return-value]
+    path("never/", counted(never_recorded(constant))),
+    path("depends/", counted(depends_on(Book)(constant))),
+    path("fresh/", counted(fresh_for(60)(by("time")))),
+    path("fresh-books/", counted(fresh_for(60)(books_now))),
+    path("fresh-write/", counted(fresh_for(60)(by("write")))),
+    path("briefly/", counted(fresh_for(0.05)(by("time")))),
     path("shelf/<int:pk>/", counted(shelf)),
     path("books/", counted(books)),
     path("constant/", counted(constant)),
+    path("named/<name>/", counted(lambda request, name: HttpResponse(name))),
 ]
 
 

@@ -11,6 +11,7 @@ Rules of this module:
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -21,24 +22,52 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.autoreload import file_changed
 from django.utils.translation import trans_real
 
 from notmodified import conf
 from notmodified.exchange import answers
-from notmodified.exchange.conditions import altered, preconditions_of
+from notmodified.exchange.conditions import altered, preconditions_in
 from notmodified.http.caching import directives
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Representation, Verdict
-from notmodified.reads.inputs import noting
+from notmodified.reads.inputs import Cookies, noting
 from notmodified.reads.recorder import Read, Recorder
 from notmodified.reasons import Reason, give
 from notmodified.records import databases
 from notmodified.records.headers import headers_of
-from notmodified.records.store import RECORDS, Proof, Record, key_of, size_of
+from notmodified.records.store import RECORDS, Key, Proof, Record, key_of, size_of
 from notmodified.validators.per_response import holds_nonce, is_masked
 
 # Private, but the same in all supported versions; asking by the front door takes ten times as long.
 _LANGUAGE: Final[Any] = vars(trans_real)["_active"]
 _TIME_ZONE: Final[Any] = vars(timezone)["_active"]
+
+
+def unmodified(
+    method: str,
+    key: Key,
+    meta: Mapping[str, Any],
+    cookies: Cookies,
+    surroundings: tuple[Any, ...],
+) -> Record | None:
+    """The record that says *not modified* to a request, if it still holds."""
+    if method not in SAFE_TO_REPEAT:
+        return None
+    preconditions = preconditions_in(meta)
+    if not preconditions:
+        return None
+    record = RECORDS.find(key, meta, cookies, surroundings)
+    if record is None:
+        return None
+    verdict = preconditions.judge(method, record.representation, altered=altered())
+    return record if verdict is Verdict.NOT_MODIFIED else None
+
+
+def scheme_of(request: Any) -> str:
+    """The scheme by which the server was asked, whatever a proxy says of it."""
+    if hasattr(request, "scope"):
+        return str(request.scope.get("scheme") or "http")
+    return str(request.environ.get("wsgi.url_scheme"))
 
 
 class Automatic:
@@ -47,7 +76,7 @@ class Automatic:
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
         self._method = request.method or ""
-        self._key = key_of(request.META)
+        self._key = key_of(request.META, scheme_of(request))
         self._surroundings = surroundings()
         self._begun = time.time()
         self.recorder = Recorder(databases.begin, self._objection())
@@ -66,16 +95,9 @@ class Automatic:
     def found(self) -> Record | None:
         """The record that says *not modified* to this request, if it still holds."""
         request = self._request
-        if self._method not in SAFE_TO_REPEAT or len(RECORDS) == 0:
-            return None
-        preconditions = preconditions_of(request)
-        if not preconditions:
-            return None
-        record = RECORDS.find(self._key, request.META, lambda: request.COOKIES, self._surroundings)
-        if record is None:
-            return None
-        verdict = preconditions.judge(self._method, record.representation, altered=altered())
-        return record if verdict is Verdict.NOT_MODIFIED else None
+        return unmodified(
+            self._method, self._key, request.META, lambda: request.COOKIES, self._surroundings
+        )
 
     def confirmed(self, record: Record) -> HttpResponseBase | None:
         """The 304, if `record` holds. Asks the ledger."""
@@ -166,6 +188,12 @@ def surroundings() -> tuple[Any, ...]:
 @cache
 def _default_language() -> Any:
     return trans_real.translation(settings.LANGUAGE_CODE) if settings.USE_I18N else None
+
+
+@receiver(file_changed)
+def _code_changed(**kwargs: Any) -> None:
+    """Under ``runserver`` templates change without a restart."""
+    RECORDS.forget()
 
 
 @receiver(setting_changed)

@@ -8,7 +8,7 @@ For unsafe methods: the verdict on what is known, before the view; then the view
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import blake2b
 from itertools import count
 from typing import Any
@@ -41,7 +41,12 @@ _REQUIRING = frozenset({"PUT", "PATCH", "DELETE"})
 
 
 def preconditions_of(request: HttpRequest) -> Preconditions:
-    get = request.META.get
+    return preconditions_in(request.META)
+
+
+def preconditions_in(meta: Mapping[str, Any]) -> Preconditions:
+    """Those in ``META`` or a WSGI environ."""
+    get = meta.get
     return parse_fields(
         get("HTTP_IF_MATCH"),
         get("HTTP_IF_UNMODIFIED_SINCE"),

@@ -93,17 +93,24 @@ class _Noted(dict[str, T]):
             return
         if name in self._own or (self.kind is META and name in _IN_KEY):
             return
-        if _shapes_nothing(sys._getframe(2), name):
-            return
+        if not _shapes_nothing(sys._getframe(2), name):
+            self.note_value(name)
+
+    def note_value(self, name: str) -> None:
+        """Note that a value shapes the response, whoever has read it."""
         value = dict.get(self, name)
         if isinstance(value, _COMPARABLE):
-            recorder.note(self.kind, name, value)
+            self._recorder.note(self.kind, name, value)
         else:
-            recorder.spoil(f"request.META[{name!r}]")
+            self._recorder.spoil(f"request.META[{name!r}]")
 
     def _note_all(self) -> None:
         if not _shapes_nothing(sys._getframe(2), ""):
-            self._recorder.spoil(f"every {self.kind} value at once")
+            self.note_all()
+
+    def note_all(self) -> None:
+        """Note that any value may shape the response."""
+        self._recorder.spoil(f"every {self.kind} value at once")
 
     def __getitem__(self, name: str) -> T:
         self._note(name)
@@ -211,12 +218,14 @@ class _NotedHeaders(HttpHeaders):
         field = name.upper().replace("-", "_")
         if field not in self.UNPREFIXED_HEADERS:
             field = f"{self.HTTP_PREFIX}{field}"
-        value: str = self._meta[field]
+        if field not in _IN_KEY:
+            self._meta.note_value(field)
+        value: str = dict.__getitem__(self._meta, field)
         return value
 
     @property
     def _store(self) -> dict[str, tuple[str, str]]:  # type: ignore[override]
-        self._meta._note_all()
+        self._meta.note_all()
         return HttpHeaders(dict(dict.items(self._meta)))._store
 
     def __iter__(self) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """What responses are made from besides rows and requests, as far as it can be seen and is not yet
-understood: Django's caches, and the time.
+understood: Django's caches, the time, files and the network.
 
 Rule of this module: whoever uses it while a response is recorded, makes that unprovable. What it
-does not see (``datetime.now()`` in a view, files, random numbers) is listed in the guarantees.
+does not see (``datetime.now()`` in a view, random numbers, connections that are open already) is
+listed in the guarantees.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import Any, Final
 from django.contrib.humanize.templatetags import humanize
 from django.core.cache import CacheHandler
 from django.template import defaultfilters, defaulttags
+from django.template.loaders import cached, filesystem
 from django.utils import crypto, timezone
 
-from notmodified.reads.recorder import current, unseen
+from notmodified.reads.recorder import current, unrecorded, unseen
 
 _TIME: Final = "the time"
 _CHANCE: Final = "a random value"
@@ -37,6 +39,7 @@ def install() -> None:
     for function in (humanize.naturalday, humanize.naturaltime):
         _note_calls(function, _TIME)
     _note_caches()
+    _note_files_and_network()
     timezone._notmodified_noted = True  # type: ignore[attr-defined]
 
 
@@ -91,3 +94,35 @@ def _note_caches() -> None:
         return original(self, alias)
 
     CacheHandler.__getitem__ = noted  # type: ignore[method-assign]
+
+
+_EVENTS: Final = {
+    **dict.fromkeys(("open", "os.listdir", "os.scandir", "glob.glob"), "a file"),
+    **dict.fromkeys(("socket.connect", "socket.getaddrinfo", "socket.sendto"), "the network"),
+    **dict.fromkeys(("subprocess.Popen", "os.system", "os.posix_spawn"), "another program"),
+}
+_CODE: Final = (".py", ".pyc", ".so", ".mo")
+"""Endings of files that are part of the program, and are read once."""
+
+
+def _note_files_and_network() -> None:
+    """By audit hooks of Python (PEP 578)."""
+
+    def audit(event: str, arguments: tuple[Any, ...]) -> None:
+        what = _EVENTS.get(event)
+        if what is None or current() is None:
+            return
+        if event == "open" and str(arguments[0]).endswith(_CODE):
+            return
+        unseen(what)
+
+    sys.addaudithook(audit)
+    read_template = filesystem.Loader.get_contents
+
+    def read_as_code(self: Any, origin: Any) -> str:
+        if isinstance(self.engine.template_loaders[0], cached.Loader):
+            with unrecorded():
+                return read_template(self, origin)
+        return read_template(self, origin)
+
+    filesystem.Loader.get_contents = read_as_code  # type: ignore[method-assign]

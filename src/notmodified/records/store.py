@@ -32,10 +32,11 @@ MOST_VARIANTS: Final = 32
 Key = tuple[str, ...]
 
 
-def key_of(meta: Mapping[str, Any]) -> Key:
-    """What selects a resource, out of ``META`` or a WSGI environ."""
+def key_of(meta: Mapping[str, Any], scheme: str) -> Key:
+    """What selects a resource, out of ``META`` or a WSGI environ, and the scheme by which the
+    server was asked."""
     return (
-        meta.get("wsgi.url_scheme") or "",
+        scheme,
         meta.get("HTTP_HOST") or f"{meta.get('SERVER_NAME')}:{meta.get('SERVER_PORT')}",
         meta.get("SCRIPT_NAME") or "",
         meta.get("PATH_INFO") or "",
@@ -86,7 +87,7 @@ class Record:
         self.proofs = tuple(renewed)
         return True
 
-    def answers(
+    def selects(
         self, meta: Mapping[str, Any], cookies: Cookies, surroundings: tuple[Any, ...]
     ) -> bool:
         """Whether a request has the same inputs, whatever has moved."""
@@ -118,7 +119,7 @@ class Records:
         if variants is None:
             return None
         for record in variants:
-            if record.answers(meta, cookies, surroundings):
+            if record.selects(meta, cookies, surroundings):
                 with suppress(KeyError):  # another thread may just have dropped it
                     self._variants.move_to_end(key)
                 return record

@@ -1,18 +1,23 @@
-"""``manage.py notmodified``: look after the triggers of version fields."""
+"""``manage.py notmodified``: look after triggers, those of version fields and those of the log."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notmodified.writes.triggers.install import State, install, states, uninstall
+from notmodified.middleware import is_automatic
+from notmodified.records.databases import all_tables
+from notmodified.writes.log import install as log
+from notmodified.writes.triggers import install as versions
 
 
 class Command(BaseCommand):
-    help = "Installs, removes and lists the triggers that keep version fields moving."
+    help = "Installs, removes and lists the triggers that tell what has moved."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         topics = parser.add_subparsers(dest="topic", required=True)
@@ -22,29 +27,69 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
+        with_log = is_automatic() and log.is_supported(connection)
         action = options["action"]
         if action == "install":
-            refusals = install(connection)
-            for refused in refusals:
-                self.stderr.write(f"{refused.model._meta.label}: {refused.error}")
-                self.stderr.write(";\n".join(refused.sql) + ";")
-            if refusals:
-                raise CommandError(
-                    "The database did not let us create them. An owner can run the SQL above."
-                )
+            self._install(connection, with_log)
         elif action == "uninstall":
-            uninstall(connection)
-        found = list(states(connection))
-        for state in found:
-            self._show(state)
-        if action == "check" and any(state.missing or state.leftover for state in found):
+            versions.uninstall(connection)
+            if log.is_supported(connection):
+                log.uninstall(connection)
+        wrong = self._show_versions(connection)
+        if with_log:
+            wrong |= self._show_log(connection)
+        if action == "check" and wrong:
             raise CommandError("Run: manage.py notmodified triggers install")
 
-    def _show(self, state: State) -> None:
-        missing = {trigger.name for trigger in state.missing}
-        self.stdout.write(state.model._meta.label)
-        for trigger in state.expected:
-            status = "missing" if trigger.name in missing else "installed"
-            self.stdout.write(f"  {status:<9}  {trigger.name}  on {trigger.table}")
-        for table, name in state.leftover:
-            self.stdout.write(f"  leftover   {name}  on {table}")
+    def _install(self, connection: BaseDatabaseWrapper, with_log: bool) -> None:
+        refusals: list[tuple[str, DatabaseError, Iterable[str]]] = [
+            (refused.model._meta.label, refused.error, refused.sql)
+            for refused in versions.install(connection)
+        ]
+        if with_log:
+            refusals += [
+                (refused.table, refused.error, refused.sql)
+                for refused in log.install(connection, all_tables())
+            ]
+        for what, error, sql in refusals:
+            self.stderr.write(f"{what}: {error}")
+            self.stderr.write(";\n".join(sql) + ";")
+        if refusals:
+            raise CommandError(
+                "The database did not let us create them. An owner can run the SQL above."
+            )
+
+    def _show_versions(self, connection: BaseDatabaseWrapper) -> bool:
+        """Whether something is wrong."""
+        wrong = False
+        for state in versions.states(connection):
+            missing = {trigger.name for trigger in state.missing}
+            self.stdout.write(state.model._meta.label)
+            for trigger in state.expected:
+                self._show(trigger.name, trigger.table, is_there=trigger.name not in missing)
+            for table, name in state.leftover:
+                self.stdout.write(f"  leftover   {name}  on {table}")
+            wrong |= bool(state.missing or state.leftover)
+        return wrong
+
+    def _show_log(self, connection: BaseDatabaseWrapper) -> bool:
+        wrong = False
+        self.stdout.write("The log")
+        for state in log.states(connection, all_tables()):
+            missing = {trigger.name for trigger in state.missing}
+            for trigger in state.expected:
+                self._show(trigger.name, trigger.table, is_there=trigger.name not in missing)
+            for name in state.leftover:
+                self.stdout.write(f"  leftover   {name}  on {state.table}")
+            if state.problem:
+                self.stdout.write(f"  not covered  {state.table}: {state.problem}")
+            wrong |= bool(state.missing or state.leftover)
+        if connection.vendor == "postgresql" and not log.watches_definitions(connection):
+            self.stdout.write(
+                "  no event trigger: changes of tables that migrate does not make are not seen"
+            )
+        return wrong
+
+    def _show(self, name: str, table: str, *, is_there: bool) -> None:
+        status = "installed" if is_there else "missing"
+        self.stdout.write(f"  {status:<9}  {name}  on {table}")

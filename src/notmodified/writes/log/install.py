@@ -75,12 +75,14 @@ def is_supported(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor in VENDORS
 
 
-def states(connection: BaseDatabaseWrapper, schema: Schema) -> Iterator[TableState]:
-    """The state of every table in `schema` that the database has."""
+def states(
+    connection: BaseDatabaseWrapper, schema: Schema, only: Collection[str] | None = None
+) -> Iterator[TableState]:
+    """The state of every table in `schema` (or of `only` those) that the database has."""
     there = definitions.relations(connection)
     present = definitions.triggers(connection, LOG_PREFIX)
     for name in schema:
-        if name not in there:
+        if name not in there or (only is not None and name not in only):
             continue
         ours = present.get(schema[name].name, set())
         problem = there[name].problem
@@ -111,10 +113,10 @@ def install(
     except DatabaseError as error:
         return [RefusedTable(LOG, error, _TABLES[connection.vendor])]
     refused = []
-    for state in states(connection, schema):
-        if (only is not None and state.table not in only) or state.covered:
+    for state in states(connection, schema, only):
+        if state.covered or state.problem:
             continue
-        sql = tuple(_mending(connection, state))
+        sql = tuple(mending(connection, state))
         try:
             _run(connection, sql)
         except DatabaseError as error:
@@ -124,11 +126,14 @@ def install(
     return refused
 
 
+watches_definitions: Final = postgresql.watches_definitions
+
+
 def uninstall(connection: BaseDatabaseWrapper, only: Collection[str] | None = None) -> None:
     """Take the triggers away again, of every table or of `only` those; the log stays."""
     present = definitions.triggers(connection, LOG_PREFIX)
     for table, names in sorted(present.items()):
-        if only is None or table in only:
+        if only is None or table.lower() in only:
             sql = [s for name in names for s in vendor_of(connection).drop(connection, table, name)]
             _run(connection, [*_closing(connection), *sql, *_opening(connection)])
     if only is None and connection.vendor == "postgresql":
@@ -159,7 +164,8 @@ def _opening(connection: BaseDatabaseWrapper) -> list[str]:
     return _moving_everything(connection)
 
 
-def _mending(connection: BaseDatabaseWrapper, state: TableState) -> Iterator[str]:
+def mending(connection: BaseDatabaseWrapper, state: TableState) -> Iterator[str]:
+    """The statements that make a table's triggers what they should be."""
     vendor = vendor_of(connection)
     yield from _closing(connection)
     for name in state.leftover:

@@ -93,6 +93,10 @@ def _trigger(connection: BaseDatabaseWrapper, table: str, definition: str) -> Tr
     return Trigger(table, name, (create,), drop(connection, table, name))
 
 
+_OURS: Final = "notmodified"
+"""How the names of all triggers of ours begin: those of versions, and those of the log."""
+
+
 def drop_before_schema_changes(connection: Any) -> None:
     """Have the schema editor of `connection` drop every trigger of ours before it begins."""
     editor = connection.SchemaEditorClass
@@ -107,7 +111,7 @@ def drop_before_schema_changes(connection: Any) -> None:
                 cursor.execute(
                     "SELECT name FROM sqlite_master WHERE type = 'trigger' "
                     "AND substr(name, 1, %s) = %s",
-                    [len(PREFIX), PREFIX],
+                    [len(_OURS), _OURS],
                 )
                 names = [name for (name,) in cursor.fetchall()]
                 for name in names:
