@@ -7,16 +7,18 @@ each row that came, went or changed which dependencies that moves.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.apps import apps
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, models
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery
 
-from notmodified.reads.plans import NotProvableError, Planner
-from notmodified.sql.dependencies import Dependency
+from notmodified.reads.plans import Fetched, NotProvableError, Planner
+from notmodified.reads.recorder import Recorder, recording
+from notmodified.sql.dependencies import SEPARATOR, SHAPE, Dependency
 from notmodified.sql.schema import Schema, schema_of
 from tests.site.models import Book, Child, Copy, Numbered, Parent, Shelf, Tag, Ticket
 
@@ -38,17 +40,29 @@ class Stale(AssertionError):
 # What a query depends on
 
 
+class Planned(NamedTuple):
+    """A database without a ledger."""
+
+    planner: Planner
+
+    def dependencies(self, sql: str, parameters: Any) -> list[str]:
+        return [one.key for one in self.planner.dependencies(sql, parameters)]
+
+    def by_rows(self, sql: str) -> Sequence[Fetched]:
+        return self.planner.by_rows(sql)
+
+
 @contextmanager
 def depending_on(planner: Planner) -> Iterator[set[Dependency]]:
     """What the queries inside depend on."""
+    recorder = Recorder(lambda connection: Planned(planner))
     found: set[Dependency] = set()
-
-    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        found.update(planner.dependencies(sql, params))
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(note):
+    with recording(recorder):
         yield found
+    if recorder.reason is not None:
+        raise NotProvableError(recorder.reason)
+    for read in recorder.reads.values():
+        found.update(Dependency(*key.split(SEPARATOR)) for key in read.keys)
 
 
 # What a write moves
@@ -80,6 +94,13 @@ def moved(
         changed = set(before[name]) ^ set(after[name])
         if changed:
             found.add(Dependency(name))
+        narrow = [number for number, column in enumerate(columns) if column in table.narrowing]
+        was, now = (
+            {tuple(row[number] for number in narrow) for row in rows[name]}
+            for rows in (before, after)
+        )
+        if now - was:
+            found.add(Dependency(name, SHAPE))
         for row in changed:
             for column, value in zip(columns, row, strict=True):
                 if column in table.narrowing and value is not None:
@@ -254,6 +275,128 @@ ANNOTATIONS: dict[Any, list[Callable[[], Any]]] = {
         ),
     ],
 }
+SHOWN = [
+    "SELECT b.id, b.shelf_id, s.name FROM {book} b LEFT JOIN {shelf} s ON b.shelf_id = s.id",
+    "SELECT b.id, s.id, s.name FROM {book} b LEFT JOIN {shelf} s ON b.shelf_id = s.id",
+    (
+        "SELECT b.id, s.id, s.name FROM {book} b INNER JOIN {shelf} s ON b.shelf_id = s.id "
+        "ORDER BY s.name, b.id"
+    ),
+    (
+        "SELECT b.id, s.id, s.name FROM {book} b INNER JOIN {shelf} s ON b.shelf_id = s.id "
+        "ORDER BY s.name, b.id LIMIT 1"
+    ),
+    (
+        "SELECT x.book_id, x.tag_id, b.title, t.name FROM {through} x "
+        "INNER JOIN {book} b ON x.book_id = b.id INNER JOIN {tag} t ON x.tag_id = t.id"
+    ),
+    (
+        "SELECT x.book_id, b.title, b.shelf_id, s.name FROM {through} x "
+        "INNER JOIN {book} b ON x.book_id = b.id LEFT JOIN {shelf} s ON b.shelf_id = s.id"
+    ),
+    (
+        "SELECT x.book_id, b.title, b.shelf_id, s.name FROM {through} x "
+        "INNER JOIN {book} b ON x.book_id = b.id INNER JOIN {shelf} s ON b.shelf_id = s.id"
+    ),
+    (
+        "SELECT x.id, x.book_id, b.title, b.shelf_id, s.name FROM {through} x "
+        "LEFT JOIN {book} b ON x.book_id = b.id INNER JOIN {shelf} s ON b.shelf_id = s.id"
+    ),
+    (
+        "SELECT k.id, k.shelf_id, s.name, b.id FROM {ticket} k "
+        "LEFT JOIN {shelf} s ON k.shelf_id = s.id INNER JOIN {book} b ON b.id = s.id"
+    ),
+    (
+        "SELECT b.id, b.shelf_id, s.name FROM {book} b LEFT JOIN {shelf} s ON b.shelf_id = s.id "
+        "WHERE s.name = 'a'"
+    ),
+    (
+        "SELECT b.id, b.shelf_id, s.name FROM {book} b LEFT JOIN {shelf} s ON b.shelf_id = s.id "
+        "AND s.name = 'a'"
+    ),
+    (
+        "SELECT b.id, b.shelf_id, s.name, (SELECT COUNT(*) FROM {tag} t WHERE t.name = s.name) "
+        "FROM {book} b INNER JOIN {shelf} s ON b.shelf_id = s.id"
+    ),
+    "SELECT c.id, c.of_id, n.id FROM {copy} c INNER JOIN {numbered} n ON n.number = c.of_id",
+    (
+        "SELECT t.id, t.name FROM {tag} t INNER JOIN {through} x ON t.id = x.tag_id "
+        "WHERE x.book_id = 1"
+    ),
+    "SELECT t.id, t.name FROM {tag} t, {through} x WHERE t.id = x.tag_id AND x.book_id = 1",
+    "SELECT s.id, s.name, b.id, b.title FROM {shelf} s LEFT JOIN {book} b ON b.shelf_id = s.id",
+    "SELECT s.id, s.name, b.title FROM {shelf} s INNER JOIN {book} b ON b.shelf_id = s.id",
+    (
+        "SELECT COUNT(*), MAX(b.shelf_id) FROM {book} b "
+        "INNER JOIN {shelf} s ON b.shelf_id = s.id WHERE b.id = 1"
+    ),
+    (
+        "SELECT d.one, d.one, d.name FROM (SELECT b.id AS one, b.shelf_id AS two, s.name AS name "
+        "FROM {book} b INNER JOIN {shelf} s ON b.shelf_id = s.id) d"
+    ),
+    (
+        "SELECT b.id, b.shelf_id, s.name FROM {book} b INNER JOIN {shelf} s ON b.shelf_id = s.id "
+        "UNION SELECT 1, 1, 'a'"
+    ),
+]
+"""Joins whose tables may count by the rows that are fetched only, and joins that only look so."""
+
+
+def by_shown(chance: random.Random) -> Query:
+    names = {"shelf": Shelf, "book": Book, "tag": Tag, "through": Book.tags.through}
+    names |= {"ticket": Ticket, "numbered": Numbered, "copy": Copy}
+    sql = chance.choice(SHOWN).format_map(
+        {name: connection.ops.quote_name(model._meta.db_table) for name, model in names.items()}
+    )
+    size = chance.choice([None, 1, 2])
+
+    def run() -> Result:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            if size is None:
+                return sorted(cursor.fetchall(), key=repr)
+            if size == 1:
+                return sorted(iter(cursor.fetchone, None), key=repr)
+            return sorted(cursor, key=repr)
+
+    run.__doc__ = sql
+    return run
+
+
+def _name(of: Any) -> str | None:
+    """Of the shelf, if there is one."""
+    try:
+        return of.shelf and of.shelf.name
+    except ObjectDoesNotExist:  # others do not check foreign keys
+        return None
+
+
+def by_related(chance: random.Random) -> Query:
+    """Instances, and those that they refer to."""
+    pk = chance.randint(1, FEW)
+    through: Any = Book.tags.through
+    some: list[Query] = [
+        lambda: [(b.pk, _name(b)) for b in Book.objects.select_related("shelf")],
+        lambda: [(b.pk, _name(b)) for b in Book.objects.select_related("shelf").filter(pk=pk)],
+        lambda: [
+            (x.book.title, _name(x.book), x.tag.name)
+            for x in through.objects.select_related("book__shelf", "tag")
+        ],
+        lambda: [(c.pk, c.of.pk) for c in Copy.objects.select_related("of")],
+        lambda: [(c.pk, c.name, c.nickname) for c in Child.objects.all()],
+        lambda: [(c.pk, c.name, c.nickname) for c in Child.objects.filter(pk=pk)],
+        lambda: [t.name for t in Tag.objects.filter(book=pk)],
+        lambda: [
+            (b.pk, [t.name for t in b.tags.all()])
+            for b in Book.objects.prefetch_related("tags").filter(pk__in=[pk, 1])
+        ],
+        lambda: [(t.holder, _name(t)) for t in Ticket.objects.select_related()],
+        lambda: [s.ticket_set.count() for s in Shelf.objects.filter(pk=pk)],
+    ]
+    query = chance.choice(some)
+    return lambda: sorted(query(), key=repr)
+
+
 RELATED: dict[Any, list[str]] = {
     Book: ["shelf"],
     Child: ["parent_ptr"],
@@ -332,9 +475,11 @@ def write(chance: random.Random) -> None:
     """One write of some kind, as a rule of a single row."""
     pk, number = chance.randint(1, FEW), chance.randint(1, FEW)
     if not Numbered.objects.filter(number=1).exists():
-        Numbered.objects.create(pk=1, number=1)
-    kind = chance.randrange(10)
-    if kind < 6:
+        Numbered.objects.update_or_create(pk=1, defaults={"number": 1})
+    kind = chance.randrange(12 if connection.vendor == "sqlite" else 10)
+    if kind > 9:
+        _dangle(chance, number)
+    elif kind < 6:
         _put(chance, pk, chance.choice(KINDS))
     elif kind == 6:
         chance.choice([Book, Shelf, Ticket, Child, Copy, Tag]).objects.filter(pk=pk).delete()
@@ -344,6 +489,27 @@ def write(chance: random.Random) -> None:
         Book.tags.through.objects.filter(book=pk).delete()
     else:
         chance.choice([Book, Shelf, Ticket]).objects.filter(pk=pk).update(version=number)
+
+
+def _dangle(chance: random.Random, number: int) -> None:
+    """What a program that does not check foreign keys may leave, or mend."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA foreign_keys = OFF")
+        statement = chance.choice(
+            [
+                "DELETE FROM site_shelf WHERE id = %s",
+                "DELETE FROM site_tag WHERE id = %s",
+                "DELETE FROM site_book WHERE id = %s",
+                "DELETE FROM site_numbered WHERE number = %s",
+                "INSERT OR IGNORE INTO site_shelf (id, name, version) VALUES (%s, 'c', 1)",
+                "INSERT OR IGNORE INTO site_tag (id, name) VALUES (%s, 'c')",
+                "UPDATE OR IGNORE site_numbered SET number = %s WHERE id = 1",
+                "UPDATE OR IGNORE site_shelf SET id = 3 WHERE id = %s",
+                "UPDATE site_book SET shelf_id = 9 WHERE id = %s",
+            ]
+        )
+        cursor.execute(statement, [number])
+        cursor.execute("PRAGMA foreign_keys = ON")
 
 
 HasMoved = Callable[[set[Dependency]], bool]
@@ -377,7 +543,7 @@ def search(
     for _ in range(rounds):
         asked = []
         for _ in range(queries):
-            query = by_sql(chance) if chance.random() < 0.5 else by_orm(chance)
+            query = chance.choice([by_sql, by_sql, by_orm, by_orm, by_shown, by_related])(chance)
             try:
                 with depending_on(planner) as needed:
                     asked.append((query, query(), needed))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from notmodified.reads import facts, functions, plans
+from notmodified.reads import facts, fetched, functions, plans
 from notmodified.reads.facts import Facts
 from notmodified.reads.plans import Planner
 from tests.reads import harness
@@ -80,12 +80,12 @@ def _without_subqueries(self: Any, node: Any, names: Any, around: Any) -> None:
         _inside(self, node, names, around)
 
 
-def _without_common_tables(self: Any, node: Any, names: Any, around: Any) -> None:
+def _without_common_tables(self: Any, node: Any, names: Any, around: Any, **more: Any) -> None:
     if node.args.get("with_") is not None:
         names |= {one.alias for one in node.args["with_"].expressions}
         node = node.copy()
         node.set("with_", None)
-    _query(self, node, names, around)
+    _query(self, node, names, around, **more)
 
 
 def _first_alias_only(self: Any, node: Any, names: Any, around: Any) -> Any:
@@ -117,6 +117,37 @@ _inside, _query, _sources = (
     plans._Analysis._sources,
 )
 
+
+def _own_key(source: Any, sources: Any, links: Any, shown: Any) -> Any:
+    """Takes the key of the LEFT-joined row itself, which an absent row has not."""
+    for link in links:
+        for own, _ in link.sides(source.alias):
+            if own in shown:
+                return fetched.ByRow(own[1], shown[own], inner=False)
+    return None
+
+
+def _without_shape(*args: Any) -> Any:
+    found = _inner(*args)
+    return found and fetched.ByRow(found.column, found.index, inner=False)
+
+
+def _though_rows_are_dropped(source: Any, sources: Any, links: Any, shown: Any) -> Any:
+    own = [link for link in links if link.of == source.alias]
+    return _outer(source, sources, own, shown)
+
+
+def _used_all_the_same(node: Any) -> set[Any]:
+    return set()
+
+
+def _of_any_select(self: Any, node: Any, names: Any, around: Any, outermost: bool) -> None:
+    _select(self, node, names, around, True)
+
+
+_inner, _outer, _select = fetched._inner, fetched._outer, plans._Analysis._select
+
+
 MUTANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "OR says what either side says": [(Facts, "_stated", _either_side)],
     "OR narrows to one side": [(Facts, "_alternatives", _one_alternative)],
@@ -130,6 +161,11 @@ MUTANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "the third table is forgotten": [(plans._Analysis, "_sources", _first_alias_only)],
     "of IN the first counts": [(Facts, "_equality", _first_of_in)],
     "a column belongs to any table that has it": [(Facts, "_reference", _any_alias)],
+    "an absent row is known by its own key": [(fetched, "_outer", _own_key)],
+    "an inner join drops no row": [(fetched, "_inner", _without_shape)],
+    "nor does one below a LEFT join": [(fetched, "_outer", _though_rows_are_dropped)],
+    "what conditions ask of a table is not seen": [(fetched, "_aliases", _used_all_the_same)],
+    "rows of inner queries are seen": [(plans._Analysis, "_select", _of_any_select)],
 }
 
 

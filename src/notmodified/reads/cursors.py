@@ -15,6 +15,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ class _Noting:
     """In front of a cursor class of Django's."""
 
     db: BaseDatabaseWrapper
+    _note_rows: recorder.NoteRows | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name not in _HARMLESS:
@@ -49,12 +51,37 @@ class _Noting:
         return super().callproc(*args, **kwargs)  # type: ignore[misc]
 
     def _execute(self, sql: str, params: Any, *ignored: Any) -> Any:
-        recorder.read(self.db, sql, params)
+        self._note_rows = recorder.read(self.db, sql, params)
         return super()._execute(sql, params, *ignored)  # type: ignore[misc]
 
     def _executemany(self, sql: str, param_list: Any, *ignored: Any) -> Any:
         recorder.read(self.db, sql, None, many=True)
         return super()._executemany(sql, param_list, *ignored)  # type: ignore[misc]
+
+    def fetchone(self) -> Any:
+        row = super().__getattr__("fetchone")()  # type: ignore[misc]
+        if self._note_rows is not None and row is not None:
+            self._note_rows((row,))
+        return row
+
+    def fetchmany(self, *size: int) -> Any:
+        return self._noted(super().__getattr__("fetchmany")(*size))  # type: ignore[misc]
+
+    def fetchall(self) -> Any:
+        return self._noted(super().__getattr__("fetchall")())  # type: ignore[misc]
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._note_rows is None:
+            yield from super().__iter__()  # type: ignore[misc]
+        else:
+            for row in super().__iter__():  # type: ignore[misc]
+                self._note_rows((row,))
+                yield row
+
+    def _noted(self, rows: Any) -> Any:
+        if self._note_rows is not None and rows:
+            self._note_rows(rows)
+        return rows
 
 
 @cache

@@ -15,16 +15,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlglot
 from sqlglot import exp
 
 from notmodified.reads.facts import Facts, Keys, Reference, Source, Values
+from notmodified.reads.fetched import ByRow, by_row
 from notmodified.reads.functions import impure, is_clock
-from notmodified.sql.dependencies import ANY, Dependency
+from notmodified.sql.dependencies import ANY, SHAPE, Dependency
 from notmodified.sql.schema import Schema
 from notmodified.sql.text import DIALECTS, LOST, filled, numbered, without_front
+from notmodified.sql.values import Kind
 
 MOST_TEXTS: Final = 4096
 """How many plans are kept; the least recently used goes first."""
@@ -64,10 +66,12 @@ class WritesError(NotProvableError):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The rows of one alias that count: all of the table's, or those in a disjunction of keys."""
+    """The rows of one alias that count: those in a disjunction of keys, or those that are fetched,
+    or all of the table's."""
 
     table: str
     keys: Keys | None
+    row: ByRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,24 @@ class Plan:
     reads: tuple[Read, ...] = ()
     reason: str | None = None
     writes: bool = False
+
+
+class Fetched(NamedTuple):
+    """A dependency that is known once a row is fetched: on the rows of `table` whose `column` has
+    the value that stands at `at`."""
+
+    at: int
+    table: Dependency
+    column: str
+    kind: Kind
+
+    def dependency(self, row: Sequence[Any]) -> Dependency | None:
+        """What `row` shows; ``None`` where it shows no row of the table."""
+        value = row[self.at]
+        if value is None:
+            return None
+        text = self.kind.canonical(value)
+        return self.table if text is None else Dependency(self.table.table, self.column, text)
 
 
 class Planner:
@@ -106,8 +128,24 @@ class Planner:
             found.update(self._filled(read, parameters))
         return found
 
+    def by_rows(self, sql: str) -> tuple[Fetched, ...]:
+        """What the result of `sql` depends on besides, for each row that is fetched."""
+        return tuple(
+            Fetched(
+                read.row.index,
+                Dependency(read.table),
+                read.row.column,
+                self._schema[read.table].narrowing[read.row.column].kind,
+            )
+            for read in self.plan(sql).reads
+            if read.keys is None and read.row is not None
+        )
+
     def _filled(self, read: Read, parameters: Sequence[Any] | None) -> Iterable[Dependency]:
         whole = [Dependency(read.table)]
+        if read.keys is None and read.row is not None:
+            any_ = Dependency(read.table, read.row.column, ANY)
+            return [any_, Dependency(read.table, SHAPE)] if read.row.inner else [any_]
         if read.keys is None:
             return whole
         found = []
@@ -137,7 +175,7 @@ class Planner:
             if not isinstance(tree, exp.Query):
                 raise NotProvableError(f"a statement of this kind: {sql[:40]}")
             analysis = _Analysis(self._schema, self._uncovered)
-            analysis.query(tree, frozenset(), {})
+            analysis.query(tree, frozenset(), {}, outermost=True)
         except NotProvableError as error:
             return Plan(reason=str(error), writes=isinstance(error, WritesError))
         except (sqlglot.errors.SqlglotError, RecursionError, ValueError):
@@ -153,10 +191,18 @@ class _Analysis:
         self._uncovered = uncovered
         self.reads: list[Read] = []
 
-    def query(self, node: Any, names: frozenset[str], around: Mapping[Reference, Values]) -> None:
+    def query(
+        self,
+        node: Any,
+        names: frozenset[str],
+        around: Mapping[Reference, Values],
+        *,
+        outermost: bool = False,
+    ) -> None:
         """A SELECT, a set operation, VALUES, or one of these in brackets.
 
-        `names` are the common table expressions in sight.
+        `names` are the common table expressions in sight; `outermost` says that its rows are the
+        result.
         """
         if not isinstance(node, exp.Query):
             raise WritesError(f"{node.key} where a query was expected")
@@ -171,7 +217,7 @@ class _Analysis:
                 self.query(one.this, names, {})
                 names |= {one.alias}
         if isinstance(node, exp.Select):
-            self._select(node, names, around)
+            self._select(node, names, around, outermost)
             return
         for key, part in _parts(node):
             if key != "with_":
@@ -195,16 +241,22 @@ class _Analysis:
             self._inside(part, names, around)
 
     def _select(
-        self, node: exp.Select, names: frozenset[str], around: Mapping[Reference, Values]
+        self,
+        node: exp.Select,
+        names: frozenset[str],
+        around: Mapping[Reference, Values],
+        outermost: bool,
     ) -> None:
         sources = {source.alias: source for source in self._sources(node, names, around)}
         where = node.args.get("where")
         condition = where.this if where is not None else None
         facts = Facts(sources, around)
         facts.learn(condition)
+        rows = by_row(node, sources) if outermost else {}
         for source in sources.values():
             if source.table is not None:
-                self.reads.append(Read(source.table, facts.keys(source, condition)))
+                keys = facts.keys(source, condition)
+                self.reads.append(Read(source.table, keys, rows.get(source.alias)))
         inner = facts.for_inner()
         for key, part in _parts(node):
             if key not in ("from_", "joins", "with_"):

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notmodified.reads.plans import NotProvableError, WritesError
+from notmodified.reads.plans import Fetched, NotProvableError, WritesError
 
 
 class Reading(Protocol):
@@ -30,6 +30,9 @@ class Reading(Protocol):
     def dependencies(self, sql: str, parameters: Sequence[Any] | None) -> Iterable[str]:
         """The keys that a statement's result depends on. Raises NotProvableError, and WritesError
         for what writes or may do so."""
+
+    def by_rows(self, sql: str) -> Sequence[Fetched]:
+        """What it depends on besides, for each row that is fetched."""
 
 
 Begin = Callable[[BaseDatabaseWrapper], Reading]
@@ -41,6 +44,39 @@ class Read(NamedTuple):
 
     at: Any
     keys: set[str]
+
+
+MOST_ROWS: Final = 500
+"""How many rows of one table a statement may depend on one by one; above that, on all."""
+
+
+class NoteRows:
+    """Notes what a statement's rows show."""
+
+    __slots__ = ("_by_rows", "_keys", "_recorder", "_seen")
+
+    def __init__(self, recorder: Recorder, keys: set[str], by_rows: Sequence[Fetched]) -> None:
+        self._recorder = recorder
+        self._keys = keys
+        self._by_rows = by_rows
+        self._seen: list[set[Any]] = [set() for _ in by_rows]
+
+    def __call__(self, rows: Iterable[Sequence[Any]]) -> None:
+        if self._recorder.closed:
+            return
+        for fetched, seen in zip(self._by_rows, self._seen, strict=True):
+            if len(seen) > MOST_ROWS:
+                continue
+            for row in rows:
+                value = row[fetched.at]
+                if value in seen:
+                    continue
+                seen.add(value)
+                dependency = fetched.dependency(row)
+                if dependency is not None:
+                    self._keys.add(dependency.key)
+            if len(seen) > MOST_ROWS:
+                self._keys.add(fetched.table.key)
 
 
 class Recorder:
@@ -78,10 +114,10 @@ class Recorder:
 
     def read(
         self, connection: BaseDatabaseWrapper, sql: str, parameters: Any, many: bool = False
-    ) -> None:
-        """Note that a statement is about to be run."""
+    ) -> NoteRows | None:
+        """Note that a statement is about to be run. What comes back wants its rows."""
         if self.reason is not None:
-            return
+            return None
         try:
             found = self.reads.get(connection.alias)
             if found is None:
@@ -92,12 +128,16 @@ class Recorder:
                 )
             positional = parameters if isinstance(parameters, list | tuple) else None
             found.keys.update(found.at.dependencies(str(sql), positional))
+            by_rows = found.at.by_rows(str(sql))
+            if by_rows:
+                return NoteRows(self, found.keys, by_rows)
         except WritesError as error:
             self.spoil(str(error))
         except NotProvableError as error:
             self.doubt(str(error))
         if many:
             self.spoil("one statement many times")
+        return None
 
     def note(self, kind: str, name: str, value: Any) -> None:
         """Note an input of the request, with the value that it had when it was first read."""
@@ -142,14 +182,16 @@ def unrecorded() -> Iterator[None]:
         _CURRENT.reset(token)
 
 
-def read(connection: BaseDatabaseWrapper, sql: str, parameters: Any, many: bool = False) -> None:
-    """A statement is about to be run in this context."""
+def read(
+    connection: BaseDatabaseWrapper, sql: str, parameters: Any, many: bool = False
+) -> NoteRows | None:
+    """A statement is about to be run in this context. What comes back wants its rows."""
     recorder = _CURRENT.get()
     if recorder is not None and not recorder.closed:
-        if recorder.reason is None:
-            recorder.read(connection, sql, parameters, many)
-    elif _open:
+        return recorder.read(connection, sql, parameters, many)
+    if _open:
         _spoil_all("a query in another thread")
+    return None
 
 
 def unseen(what: str) -> None:

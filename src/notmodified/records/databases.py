@@ -29,7 +29,7 @@ from notmodified.ledger.database.interface import Ledger
 from notmodified.ledger.database.mysql import MysqlLedger
 from notmodified.ledger.database.postgresql import PostgresqlLedger
 from notmodified.ledger.database.sqlite import SqliteLedger
-from notmodified.reads.plans import NotProvableError, Planner, WritesError
+from notmodified.reads.plans import Fetched, NotProvableError, Planner, WritesError
 from notmodified.reads.recorder import unrecorded
 from notmodified.reasons import logger
 from notmodified.sql.schema import Schema, schema_of
@@ -56,6 +56,10 @@ class Snapshot(NamedTuple):
         if plan.writes:
             raise WritesError(plan.reason or f"a write: {sql[:60]}")
         return [one.key for one in self.planner.dependencies(sql, parameters)]
+
+    def by_rows(self, sql: str) -> Sequence[Fetched]:
+        """What it depends on besides, for each row that is fetched."""
+        return self.planner.by_rows(sql)
 
 
 class Database:

@@ -8,13 +8,16 @@ SEPARATOR: Final = "\x1f"
 """Between the parts of a key: no name and no value holds it."""
 
 ANY: Final = "*"
+SHAPE: Final = "+"
+"""In the place of a column: rows that come, and changes of narrowing columns."""
 
 
 class Dependency(NamedTuple):
     """Something that a result was made from.
 
     A table; or, in a table, the rows with `value` in `column`; where `value` is :data:`ANY`, rows
-    that come to have it from nobody knows where. Names are in lower case.
+    that come to have it from nobody knows where; or a table's :data:`SHAPE`. Names are in lower
+    case.
     """
 
     table: str

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from notmodified.ledger.database.names import LOG
-from notmodified.sql.dependencies import ANY, SEPARATOR
+from notmodified.sql.dependencies import ANY, SEPARATOR, SHAPE
 from notmodified.sql.schema import Schema, Table
 from notmodified.sql.values import Kind
 from notmodified.writes.triggers.mysql import drop
@@ -31,6 +31,7 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
     for event, rows in _ROWS.items():
         lines = [f"SELECT {_text(name)} AS line"]
         lines += [line for row in rows for line in _keys(connection, name, table, row)]
+        lines += _shape(connection, name, table, event)
         if event != "INSERT":
             for other in sorted(_reached(connection, name)):
                 lines += _everything(other, schema.get(other))
@@ -52,10 +53,22 @@ def _keys(connection: BaseDatabaseWrapper, name: str, table: Table, row: str) ->
         )
 
 
+def _shape(connection: BaseDatabaseWrapper, name: str, table: Table, event: str) -> Iterator[str]:
+    if event == "INSERT":
+        yield f"SELECT {_text(name, SHAPE)}"
+    elif event == "UPDATE" and table.narrowing:
+        columns = [
+            connection.ops.quote_name(column.name) for _, column in sorted(table.narrowing.items())
+        ]
+        same = " AND ".join(f"NEW.{column} <=> OLD.{column}" for column in columns)
+        yield f"SELECT {_text(name, SHAPE)} FROM DUAL WHERE NOT ({same})"
+
+
 def _everything(name: str, table: Table | None) -> list[str]:
     columns = sorted(table.narrowing) if table is not None else ()
     return [
         f"SELECT {_text(name)}",
+        f"SELECT {_text(name, SHAPE)}",
         *(f"SELECT {_text(name, column, ANY)}" for column in columns),
     ]
 

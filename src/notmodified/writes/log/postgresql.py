@@ -17,7 +17,7 @@ from typing import Final
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from notmodified.ledger.database.names import EVERYTHING, LOG
-from notmodified.sql.dependencies import ANY, SEPARATOR
+from notmodified.sql.dependencies import ANY, SEPARATOR, SHAPE
 from notmodified.sql.schema import Schema, Table
 from notmodified.sql.values import Kind
 from notmodified.writes.triggers.postgresql import drop
@@ -42,8 +42,17 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
                 f"SELECT {key} FROM {rows} WHERE {column} IS NOT NULL"
                 for key, column in _keys(connection, name, table)
             ]
+        columns = ", ".join(
+            connection.ops.quote_name(column.name) for _, column in sorted(table.narrowing.items())
+        )
+        shape = f"SELECT {_text(name, SHAPE)}"
+        if event == "INSERT":
+            lines.append(f"{shape} FROM new_rows")
+        elif event == "UPDATE" and columns:
+            moved = f"SELECT {columns} FROM new_rows EXCEPT SELECT {columns} FROM old_rows"
+            lines.append(f"{shape} WHERE EXISTS ({moved})")
         yield _trigger(connection, table.name, event, f"REFERENCING {' '.join(transitions)}", lines)
-    whole = [f"SELECT {_text(name)}"]
+    whole = [f"SELECT {_text(name)}", f"SELECT {_text(name, SHAPE)}"]
     whole += [f"SELECT {_text(name, column, ANY)}" for column in sorted(table.narrowing)]
     yield _trigger(connection, table.name, "TRUNCATE", "", whole)
 

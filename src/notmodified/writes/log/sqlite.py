@@ -18,7 +18,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from notmodified.ledger.database.names import LOG
-from notmodified.sql.dependencies import ANY, SEPARATOR
+from notmodified.sql.dependencies import ANY, SEPARATOR, SHAPE
 from notmodified.sql.schema import Schema, Table
 from notmodified.sql.values import Kind
 from notmodified.writes.triggers.sqlite import drop
@@ -37,8 +37,15 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
     uniques = _uniques(connection, name)
     old, new = _rows(connection, name, table, "OLD"), _rows(connection, name, table, "NEW")
     whole = f"SELECT {_text(name)}"
-    yield _trigger(connection, table.name, "AFTER INSERT", [whole, *new])
+    shape = f"SELECT {_text(name, SHAPE)}"
+    yield _trigger(connection, table.name, "AFTER INSERT", [whole, shape, *new])
     yield _trigger(connection, table.name, "AFTER DELETE", [whole, *old])
+    changed = " OR ".join(
+        f"NEW.{quote(column.name)} IS NOT OLD.{quote(column.name)}"
+        for _, column in sorted(table.narrowing.items())
+    )
+    if changed:
+        new = [*new, f"{shape} WHERE {changed}"]
     yield _trigger(connection, table.name, "AFTER UPDATE", [whole, *old, *new])
     for event in ("INSERT", "UPDATE"):
         displaced = []
@@ -92,6 +99,7 @@ def _canonical(row: str, column: str, kind: Kind) -> str:
 def _everything(name: str, table: Table) -> list[str]:
     return [
         f"SELECT {_text(name)}",
+        f"SELECT {_text(name, SHAPE)}",
         *(f"SELECT {_text(name, column, ANY)}" for column in sorted(table.narrowing)),
     ]
 
