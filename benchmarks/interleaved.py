@@ -32,9 +32,17 @@ def compare(
     *,
     rounds: int = 31,
     seconds_per_turn: float = 0.02,
+    before: Mapping[str, Callable[[], object]] | None = None,
 ) -> list[Ratio]:
-    """Time `calls`, at least `seconds_per_turn` of each in each of `rounds`."""
-    repeats = {name: _repeats(call, seconds_per_turn) for name, call in calls.items()}
+    """Time `calls`, at least `seconds_per_turn` of each in each of `rounds`.
+
+    What is in `before` under a call's name is run before each of its turns, and not timed.
+    """
+    before = before or {}
+    repeats = {}
+    for name, call in calls.items():
+        before.get(name, _nothing)()
+        repeats[name] = _repeats(call, seconds_per_turn)
     times: dict[str, list[float]] = {name: [] for name in calls}
     order = list(calls)
     shuffle = random.Random(0).shuffle
@@ -42,6 +50,7 @@ def compare(
         shuffle(order)
         for name in order:
             call, repeat = calls[name], repeats[name]
+            before.get(name, _nothing)()
             start = time.perf_counter()
             for _ in range(repeat):
                 call()
@@ -52,6 +61,10 @@ def compare(
         lower, median, upper = statistics.quantiles(ratios, n=4)
         found.append(Ratio(name, statistics.median(times[name]) * 1e6, median, lower, upper))
     return found
+
+
+def _nothing() -> None:
+    """What is done before most turns."""
 
 
 def _repeats(call: Callable[[], object], seconds: float) -> int:
@@ -67,3 +80,13 @@ def as_markdown(ratios: list[Ratio], baseline: str) -> str:
         spread = f"{ratio.lower:.2f}–{ratio.upper:.2f}"
         lines.append(f"| {ratio.name} | {ratio.median:.2f} | {spread} | {ratio.microseconds:.0f} |")
     return "\n".join(lines)
+
+
+def say_targets(ratios: list[Ratio], targets: Mapping[str, float]) -> str:
+    """A line for each of `targets`, the most that something may take: whether it is met."""
+    medians = {ratio.name: ratio.median for ratio in ratios}
+    return "\n".join(
+        f"- {name}: {medians[name]:.2f} ×, the target of at most {most:g} × is "
+        + ("met." if medians[name] <= most else "**not met**.")
+        for name, most in targets.items()
+    )

@@ -10,7 +10,8 @@ Rules of this module:
 - It runs on a connection of its own, in autocommit, so that it sees what is committed by now.
 - Every change of the schema counts as a move of everything: it may have dropped a trigger.
 - A file that was replaced by another is opened anew; a backup that was put back has no line with
-  the stamp of a position that it does not know.
+  the stamp of a position that it does not know. (To copy a backup over a file with a write-ahead
+  log beside it corrupts it, says SQLite.)
 - The log is never empty, so that there is always a position.
 """
 
@@ -63,6 +64,7 @@ class SqliteLedger:
         self._connect = connect
         self._held: sqlite3.Connection | None = None
         self._file = (0, 0)
+        self._written = 0
 
     def position(self) -> Position:
         """The position now. Raises LedgerError."""
@@ -136,13 +138,20 @@ class SqliteLedger:
         return row
 
     def _connection(self) -> sqlite3.Connection:
-        """The held connection, made anew when another file has taken the place of its own."""
+        """The held connection, made anew when another file has taken the place of its own.
+
+        SQLite keeps pages for as long as a counter in the file stays the same. It may do so when
+        a backup was copied over the file, so what it keeps goes when the file was written.
+        """
         status = os.stat(self._path)
         file = status.st_dev, status.st_ino
         if file != self._file:
             self.close()
         if self._held is None:
             self._held, self._file = self._connect(), file
+        elif status.st_mtime_ns != self._written:
+            self._held.execute("PRAGMA shrink_memory").fetchall()
+        self._written = status.st_mtime_ns
         return self._held
 
     def close(self) -> None:
