@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tour import show
 from tour.browser import Browser, Unexpected
-from tour.site import Environment, Server, environment, manage, prepare
+from tour.site import Environment, Server, by_sqlite3, environment, manage, prepare
 from tour.visits import Row, Way, tour
 from tour.writes import CREDENTIALS, Writer
 
@@ -56,7 +56,7 @@ def page_ways(*, signed_in: int) -> list[Way]:
 
     return [
         Way("plain", path("plain"), validates=False),
-        Way("middleware alone", f"/desktops/{'/'.join(_DESKTOP)}/"),
+        Way("middleware alone", path("middleware-alone")),
         Way("content", path("content")),
         Way("field", path("field"), most_queries=5 + signed_in),
         Way("token", path("token"), most_queries=signed_in),
@@ -67,6 +67,8 @@ def page_ways(*, signed_in: int) -> list[Way]:
 def visit_everything(console: Console, address: str, env: Environment) -> bool:
     """Print the tables. Whether everything was right."""
     writer = Writer(address)
+
+    plain_list, plain_page = list_ways()[0], page_ways(signed_in=0)[0]
 
     def made(
         title: str, browser: Browser, ways: list[Way], change: Callable[[], None], note: str = ""
@@ -109,6 +111,19 @@ def visit_everything(console: Console, address: str, env: Environment) -> bool:
         lambda: owner.submit(f"/d/token/{'/'.join(_DESKTOP)}/", "notes/", text="By the form."),
         "Two queries know the owner: the session and the user.",
     )
+    rows += made(
+        "The list again, a plain view without any decorator; changed by the sqlite3 client",
+        Browser(address),
+        [plain_list, Way("automatic", "/api/colours/", most_queries=0)],
+        lambda: by_sqlite3(env, "UPDATE palette_colour SET name = name || '.' WHERE id = 1"),
+    )
+    rows += made(
+        "The desktop again, a plain view too; changed by manage.py add_note",
+        Browser(address),
+        [plain_page, Way("automatic", f"/desktops/{'/'.join(_DESKTOP)}/", most_queries=0)],
+        lambda: manage(env, "add_note", *_DESKTOP, "Written by yet another process."),
+    )
+    show.dependencies(console, Browser(address).json("/dependencies/"))
     right = not any(row.problems for row in rows)
     return right and all(status == wanted for _, status, wanted in attempts)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.test import AsyncClient, override_settings
 
@@ -157,10 +158,21 @@ class TestInputs:
     @pytest.mark.parametrize("name", WAYS)
     def test_what_no_ledger_tells_of_is_not_recorded(self, visitor: Visitor, name: str) -> None:
         url = f"/by/{name}/"
+        visitor.client.force_login(User.objects.create(username="ada"))
         for _ in range(3):
             response = visitor.get(url)
         assert RUNS[url] == 3
         assert "not recorded: " in response.headers["Cache-Status"], response.headers
+
+    @pytest.mark.parametrize("name", ["session", "user"])
+    def test_that_there_is_no_session_is_an_input(self, visitor: Visitor, name: str) -> None:
+        url = f"/without/{name}/"
+        tag = visitor.get(url).headers["ETag"]
+        assert visitor.is_answered_without_view(url)
+        visitor.client.force_login(User.objects.create(username="ada"))
+        again = visitor.client.get(url, headers={"If-None-Match": tag})
+        assert RUNS[url] == 2
+        assert name == "session" or again.content == b"True"
 
     @pytest.mark.parametrize("url", ["/set-cookie/", "/stream/", "/missing/"])
     def test_nor_is_what_a_304_could_not_repeat(self, visitor: Visitor, url: str) -> None:

@@ -23,7 +23,6 @@ from tests.automatic.visits import DEFAULT_MIDDLEWARE
 from tests.site.models import Shelf
 from tests.site.pages import elsewhere, execute, only_on
 
-
 BETWEEN: list[Callable[[], None]] = []
 """What happens after each of the view's queries."""
 

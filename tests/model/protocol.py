@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tests.model.world import (
-    DEAD,
     DONE,
     Database,
     Fault,
@@ -89,6 +88,7 @@ Moves = Iterator[tuple[str, World]]
 def search(variant: Variant) -> Found:
     """Try everything that can happen in `variant`, the shortest ways first."""
     born = World(
+        variant.page,
         variant.database,
         Store(),
         tuple(Writer(transaction) for transaction in variant.writers),
@@ -109,7 +109,7 @@ def search(variant: Variant) -> Found:
         if _is_over(world):
             continue
         for label, following in _moves(world, variant):
-            following = _witnessed(following, variant.page)
+            following = _witnessed(following)
             if following not in ways:
                 ways[following] = label, world
                 waiting.append(following)
@@ -134,12 +134,12 @@ def _is_over(world: World) -> bool:
     )
 
 
-def _witnessed(world: World, page: Page) -> World:
+def _witnessed(world: World) -> World:
     """The same, with the state of the database compared to what the request may be answered."""
     request = world.request
     if request.record is None or request.true:
         return world
-    if rendered(page, world.database.committed) != request.record.contents:
+    if rendered(world.page, world.database.committed) != request.record.contents:
         return world
     return world._replace(request=request._replace(true=True))
 
@@ -229,8 +229,9 @@ def _request_moves(world: World, variant: Variant) -> Moves:
     keys = frozenset(key for key, _ in request.record.contents)
     asked = question(world, Asked(keys, request.record.position, request.present))
     if asked is None:
-        yield f"request: {_name(question)}: the view runs", world._replace(
-            request=Request(request.left)
+        yield (
+            f"request: {_name(question)}: the view runs",
+            world._replace(request=Request(request.left)),
         )
     elif request.at + 1 < len(variant.asking):
         following = request._replace(at=request.at + 1, present=asked.present)
@@ -239,9 +240,12 @@ def _request_moves(world: World, variant: Variant) -> Moves:
         renewed = request.record
         if asked.present is not None:
             renewed = renewed._replace(position=asked.present)
-        yield f"request: {_name(question)}: 304", world._replace(
-            request=Request(request.left, DONE, request.record, None, request.true, True),
-            records=world.records | {renewed},
+        yield (
+            f"request: {_name(question)}: 304",
+            world._replace(
+                request=Request(request.left, DONE, request.record, None, request.true, True),
+                records=world.records | {renewed},
+            ),
         )
 
 

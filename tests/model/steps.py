@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.model.protocol import Step, given_up
-from tests.model.world import DEAD, DONE, Database, Reader, World, rows
+from tests.model.world import DEAD, DONE, Database, Reader, State, World, rows
 
 
 def advanced(world: World, index: int) -> World:
@@ -121,27 +120,19 @@ def pin(world: World, index: int) -> Iterator[World]:
     yield world.with_reader(index, pinned)
 
 
-def query(page: Page) -> Step:
-    """The next query of a page, if there is one more."""
-
-    def query(world: World, index: int) -> Iterator[World]:
-        yield _queried(world, index, page, seen_by(world, world.readers[index]).committed)
-
-    return query
+def query(world: World, index: int) -> Iterator[World]:
+    """The next query of the page, if there is one more."""
+    yield _queried(world, index, seen_by(world, world.readers[index]).committed)
 
 
-def query_replica(page: Page) -> Step:
+def query_replica(world: World, index: int) -> Iterator[World]:
     """The same, asked of a replica."""
-
-    def query_replica(world: World, index: int) -> Iterator[World]:
-        yield _queried(world, index, page, world.replica)
-
-    return query_replica
+    yield _queried(world, index, world.replica)
 
 
-def _queried(world: World, index: int, page: Page, state: State) -> World:
+def _queried(world: World, index: int, state: State) -> World:
     reader = world.readers[index]
-    key = page(reader.contents)
+    key = world.page(reader.contents)
     contents = reader.contents if key is None else (*reader.contents, (key, rows(state, key)))
     return world.with_reader(index, reader._replace(at=reader.at + 1, contents=contents))
 

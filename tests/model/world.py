@@ -12,7 +12,7 @@ Rules of this module:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 KEYS: Final = ("a", "b")
@@ -160,6 +160,7 @@ class Request(NamedTuple):
 class World(NamedTuple):
     """All there is at one moment. `faults` are those that may still happen."""
 
+    page: Page
     database: Database
     store: Store
     writers: tuple[Writer, ...]
@@ -191,7 +192,7 @@ def rows(state: State, key: str) -> State:
     return frozenset(one for one in state if key in one.keys)
 
 
-@lru_cache(maxsize=None)
+@cache
 def rendered(page: Page, state: State) -> Contents:
     """What a view produces in one state of the database."""
     contents: Contents = ()

@@ -21,7 +21,7 @@ class ColoursConfig(AppConfig):
     name = "colours"
 
     def ready(self) -> None:
-        from colours.middleware import count_queries
+        from colours.timing import count_queries
 
         connection_created.connect(use_wal, dispatch_uid="colours.wal")
         connection_created.connect(count_queries, dispatch_uid="colours.count")

@@ -44,8 +44,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First: it sees responses as they are sent.
     "notmodified.middleware.NotModifiedMiddleware",
-    # Reports queries and the worker, for the demonstration.
-    "colours.middleware.ServerTimingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -7,8 +7,11 @@ from django.contrib.staticfiles.views import serve
 from django.urls import include, path
 from django.views.generic import TemplateView
 
+from colours.views import dependencies
+
 urlpatterns = [
     path("", home, name="home"),
+    path("dependencies/", dependencies, name="dependencies"),
     path("", include("desktops.urls")),
     path("api/", include("palette.urls")),
     path("admin/", admin.site.urls),

@@ -6,7 +6,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urljoin
 
 import httpx
@@ -74,6 +74,9 @@ class Browser:
         )
         if answer.status_code != 302:
             raise Unexpected(f"The form on {page} was answered with {answer.status_code}.")
+
+    def json(self, path: str) -> Any:
+        return self._client.get(path).json()
 
     def fresh(self, path: str) -> Visit:
         """The page as if for the first time."""

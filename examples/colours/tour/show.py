@@ -66,6 +66,24 @@ def writes(console: Console, path: str, attempts: list[tuple[str, int, int]]) ->
     console.print()
 
 
+def dependencies(console: Console, pages: dict[str, list[tuple[str, str]]]) -> None:
+    """What each page depends on, and why."""
+    shown = Table(
+        title="What the pages without a decorator depend on, and why",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1),
+    )
+    for name in ("page", "depends on", "why"):
+        shown.add_column(name, overflow="fold")
+    for path, reasons in sorted(pages.items()):
+        for number, (what, why) in enumerate(reasons):
+            shown.add_row(path if number == 0 else "", what, why)
+    console.print(shown)
+    console.print()
+
+
 def serving(console: Console, address: str) -> None:
     console.print(
         Panel(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,6 +28,17 @@ def manage(env: Environment, *arguments: str, quiet: bool = False) -> None:
     output = subprocess.DEVNULL if quiet else None
     command = [sys.executable, str(HERE / "manage.py"), *arguments]
     subprocess.run(command, env=env, check=True, stdout=output)
+
+
+def by_sqlite3(env: Environment, sql: str) -> None:
+    """Have a program write that knows nothing of Django: the sqlite3 client, or Python's own."""
+    database = env.get("COLOURS_DATABASE") or str(Path(env["COLOURS_STATE"]) / "colours.sqlite3")
+    client = shutil.which("sqlite3")
+    code = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"
+    )
+    command = [client, database, sql] if client else [sys.executable, "-c", code, database, sql]
+    subprocess.run(command, check=True)
 
 
 def prepare(env: Environment, limit: int | None) -> None:

@@ -30,7 +30,7 @@ from notmodified.exchange import answers
 from notmodified.exchange.conditions import altered, preconditions_in
 from notmodified.http.caching import directives
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Representation, Verdict
-from notmodified.reads.inputs import Cookies, noting
+from notmodified.reads.inputs import COOKIE, Cookies, noting
 from notmodified.reads.recorder import Read, Recorder
 from notmodified.reasons import Reason, give
 from notmodified.records import databases
@@ -143,6 +143,18 @@ class Automatic:
             proof.database.compact()
         return None
 
+    def _session_is_absent(self) -> bool:
+        """Whether the session, if it was asked for anything, was none: all that counts of it then
+        is that the client has no cookie for one."""
+        session = getattr(self._request, "session", None)
+        if session is None or not session.accessed:
+            return True
+        name = settings.SESSION_COOKIE_NAME
+        if session.modified or session.session_key or self._request.COOKIES.get(name):
+            return False
+        self.recorder.note(COOKIE, name, self._request.COOKIES.get(name))
+        return True
+
     def _objection_to(self, response: HttpResponseBase) -> str | None:
         """What makes `response` one that cannot be repeated by a 304 to somebody else."""
         request = self._request
@@ -154,7 +166,7 @@ class Automatic:
             return "it sets a cookie"
         if "no-store" in directives(response.headers.get("Cache-Control", "")):
             return "it forbids storing"
-        if getattr(getattr(request, "session", None), "accessed", False):
+        if not self._session_is_absent():
             return "it used the session"
         if is_masked(request):
             return "it holds a CSRF token"

@@ -155,6 +155,10 @@ class Records:
             self._variants.clear()
             self._bytes = 0
 
+    def items(self) -> list[tuple[Key, list[Record]]]:
+        """What is remembered at this moment."""
+        return list(self._variants.items())
+
     def after_fork(self) -> None:
         self._lock = Lock()  # whoever held it is not in this process
         self.forget()

@@ -1,19 +1,20 @@
 """Says in each response what it cost: ``Server-Timing: db;desc="<queries>"``, and who answered.
 
-Rule: queries are counted on the connections themselves, whoever makes them: the view, a validator,
-the session, the cache framework.
+Rules of this module:
+
+- It stands around the whole application, so that answers that Django never sees are counted too.
+- Queries are counted on the connections themselves, whoever makes them: the view, a validator, the
+  session, the cache framework.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 
 _thread = threading.local()
 
@@ -33,15 +34,25 @@ def _counted(execute: Callable[..., Any], *args: Any) -> Any:
     return execute(*args)
 
 
-class ServerTimingMiddleware:
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class ServerTiming:
     """Puts the number of queries and the worker's process id into each response."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self._get_response = get_response
+    def __init__(self, application: Application) -> None:
+        self._application = application
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         _thread.queries = 0
-        response = self._get_response(request)
-        response.headers["Server-Timing"] = f'db;desc="{_thread.queries}"'
-        response.headers["X-Worker"] = str(os.getpid())
-        return response
+
+        def start(status: str, fields: list[tuple[str, str]], *rest: Any) -> Any:
+            cost = [
+                ("Server-Timing", f'db;desc="{_thread.queries}"'),
+                ("X-Worker", str(os.getpid())),
+            ]
+            return start_response(status, [*fields, *cost], *rest)
+
+        return self._application(environ, start)

@@ -1,0 +1,20 @@
+"""What each page that this worker remembers depends on, and why: for people, and for the tour."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, JsonResponse
+
+from notmodified.recording import never_recorded
+from notmodified.records.explain import explain
+from notmodified.records.store import RECORDS
+
+
+@never_recorded
+def dependencies(request: HttpRequest) -> JsonResponse:
+    """The remembered pages by their path, each with its dependencies."""
+    return JsonResponse(
+        {
+            path: [list(reason) for record in records for reason in explain(record)]
+            for (_, _, _, path, _), records in RECORDS.items()
+        }
+    )
