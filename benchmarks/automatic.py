@@ -133,7 +133,7 @@ def plans(name: str) -> None:
     from notmodified.reads.plans import Planner
     from notmodified.records.databases import all_tables
 
-    planner = Planner(connection.vendor, all_tables())
+    planner = Planner(connection.vendor, all_tables(connection))
     statements = _statements()
     start = time.perf_counter()
     planner.plan(next(iter(statements.values()))[0])

@@ -26,7 +26,7 @@ def log(request: Any, transactional_db: None) -> Iterator[None]:
 
     databases.forget()
     if "without_log" not in request.keywords:
-        install(connection, databases.all_tables())
+        install(connection, databases.all_tables(connection))
     yield
     uninstall(connection)
     databases.forget()

@@ -102,7 +102,7 @@ def _keep_log(*, app_config: AppConfig, using: str, **kwargs: Any) -> None:
     connection = connections[using]
     if "plan" not in kwargs or not is_automatic() or not install.is_supported(connection):
         return
-    for refused in install.install(connection, all_tables(), _tables_of(app_config)):
+    for refused in install.install(connection, all_tables(connection), _tables_of(app_config)):
         logger.warning(
             "notmodified: the database did not let us create the triggers of the table %s: %s\n"
             "Until they exist, no page that reads it is answered without its view. An owner of "

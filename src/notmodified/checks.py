@@ -150,6 +150,6 @@ def check_log(
         )
         for alias in databases or ()
         if log.is_supported(connections[alias])
-        for state in log.states(connections[alias], all_tables())
+        for state in log.states(connections[alias], all_tables(connections[alias]))
         if not (state.covered or state.problem)
     ]

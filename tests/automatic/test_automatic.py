@@ -242,7 +242,7 @@ class TestCoverage:
         assert not visitor.is_answered_without_view("/shelf/1/")
         reason = visitor.get("/shelf/1/").headers["Cache-Status"]
         assert "manage.py notmodified triggers install" in reason
-        install(connection, all_tables())
+        install(connection, all_tables(connection))
         visitor.get("/shelf/1/")
         assert visitor.is_answered_without_view("/shelf/1/")
 

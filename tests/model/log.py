@@ -58,9 +58,7 @@ def position_in(ledger: Ledger) -> Step:
         reader = world.readers[index]
         found = ledger.position_of(world.database, reader)
         following = (
-            given_up(reader)
-            if found is None
-            else reader._replace(at=reader.at + 1, position=found)
+            given_up(reader) if found is None else reader._replace(at=reader.at + 1, position=found)
         )
         yield world.with_reader(index, following)
 

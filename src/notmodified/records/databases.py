@@ -32,7 +32,8 @@ from notmodified.ledger.database.sqlite import SqliteLedger
 from notmodified.reads.plans import Fetched, NotProvableError, Planner, WritesError
 from notmodified.reads.recorder import unrecorded
 from notmodified.reasons import logger
-from notmodified.sql.schema import Schema, schema_of
+from notmodified.sql.schema import Schema, schema_of, without_texts
+from notmodified.writes.log import definitions
 from notmodified.writes.log.install import is_supported, states
 
 COMPACTS_EVERY: Final = 300.0
@@ -117,10 +118,10 @@ class Database:
     def _verify(self, connection: BaseDatabaseWrapper) -> None:
         """Look at the catalogue, from a position on."""
         self._verified, self._planner = self._ledger.position(), None
-        tables = all_tables()
         with unrecorded():
             looking = connection.copy()
             try:
+                tables = all_tables(looking)
                 found = {state.table.lower(): state for state in states(looking, tables)}
             finally:
                 looking.close()
@@ -157,9 +158,11 @@ def begin(connection: BaseDatabaseWrapper) -> Snapshot:
     return found.begin(connection)
 
 
-def all_tables() -> Schema:
-    """The tables of all models."""
-    return schema_of(apps.get_models(include_auto_created=True))
+def all_tables(connection: BaseDatabaseWrapper) -> Schema:
+    """The tables of all models, and what of them narrows on this database."""
+    texts = definitions.plain_texts(connection)
+    found = schema_of(apps.get_models(include_auto_created=True), texts=bool(texts))
+    return without_texts(found, texts)
 
 
 def forget() -> None:

@@ -8,8 +8,8 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import models
@@ -40,8 +40,9 @@ Schema = Mapping[str, Table]
 """Tables by name, in lower case."""
 
 
-def schema_of(models_: Iterable[type[models.Model]]) -> dict[str, Table]:
-    """The tables of Django models. Several models may share one."""
+def schema_of(models_: Iterable[type[models.Model]], *, texts: bool = False) -> dict[str, Table]:
+    """The tables of Django models. Several models may share one. `texts` says that the database
+    compares texts byte by byte."""
     found: dict[str, Table] = {}
     for model in models_:
         fields = model._meta.local_concrete_fields
@@ -49,7 +50,7 @@ def schema_of(models_: Iterable[type[models.Model]]) -> dict[str, Table]:
         narrowing = {
             str(field.column).lower(): Column(str(field.column), kind, field.unique)
             for field in fields
-            if (kind := Kind.of(field)) is not None and _is_indexed(field)
+            if (kind := Kind.of(field, texts=texts)) is not None and _is_indexed(field)
         }
         name = model._meta.db_table.lower()
         known = found.get(name)
@@ -60,5 +61,25 @@ def schema_of(models_: Iterable[type[models.Model]]) -> dict[str, Table]:
     return found
 
 
+def without_texts(schema: Schema, plain: Collection[tuple[str, str]]) -> dict[str, Table]:
+    """`schema`, where of the columns of text only those narrow that are among `plain`."""
+    return {
+        name: replace(
+            table,
+            narrowing={
+                at: column
+                for at, column in table.narrowing.items()
+                if column.kind is not Kind.TEXT or (name, at) in plain
+            },
+        )
+        for name, table in schema.items()
+    }
+
+
 def _is_indexed(field: Any) -> bool:
-    return bool(field.unique or field.is_relation or field.db_index)
+    if field.unique or field.is_relation or field.db_index:
+        return True
+    meta = field.model._meta
+    together = [*meta.unique_together, *(index.fields for index in meta.indexes)]
+    together += [getattr(constraint, "fields", ()) for constraint in meta.constraints]
+    return any(field.name in [name.lstrip("-") for name in names] for names in together)

@@ -1,15 +1,23 @@
 """Values that narrow: those whose equality is the same in Python and in every database.
 
-Rule of this module: integers and UUIDs only. Text does not narrow: collations differ.
+Rule of this module: integers and UUIDs; text only where the database compares it byte by byte,
+which its collation decides, and which MariaDB and MySQL do not do.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import models
+
+MOST_TEXT: Final = 100
+"""How many characters a text may have that narrows; of longer ones triggers write down as many."""
+
+_TEXTS: Final = frozenset(
+    {models.CharField, models.EmailField, models.SlugField, models.TextField, models.URLField}
+)
 
 
 class Kind(Enum):
@@ -17,20 +25,27 @@ class Kind(Enum):
 
     INTEGER = "integer"
     UUID = "uuid"
+    TEXT = "text"
 
     @classmethod
-    def of(cls, field: models.Field[Any, Any]) -> Kind | None:
-        """The kind of a field's values; ``None`` where they do not narrow."""
+    def of(cls, field: models.Field[Any, Any], *, texts: bool = False) -> Kind | None:
+        """The kind of a field's values; ``None`` where they do not narrow. `texts` says that the
+        database compares texts byte by byte."""
         while isinstance(field, models.ForeignKey):
             field = field.target_field
         if not type(field).__module__.startswith("django."):
             return None  # it may convert its values in a way of its own
         if isinstance(field, models.IntegerField | models.AutoField):
             return cls.INTEGER
+        if type(field) in _TEXTS:  # others may compare in a way of their own
+            return cls.TEXT if texts and not getattr(field, "db_collation", None) else None
         return cls.UUID if isinstance(field, models.UUIDField) else None
 
     def canonical(self, value: Any) -> str | None:
         """`value` as text that is equal where the database calls it equal, or ``None``."""
+        if self is Kind.TEXT:
+            plain = isinstance(value, str) and len(value) <= MOST_TEXT and "\0" not in value
+            return str(value) if plain else None
         if self is Kind.INTEGER:
             # Of other types the database knows how it rounds them, or what it reads in a text.
             plain = isinstance(value, int) or (

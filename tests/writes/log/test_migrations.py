@@ -103,7 +103,7 @@ class TestMigrate:
         field.set_attributes_from_name("name")
         with connection.constraint_checks_disabled(), connection.schema_editor() as editor:
             editor.alter_field(Shelf, Shelf._meta.get_field("name"), field)
-        install(connection, all_tables())
+        install(connection, all_tables(connection))
         assert triggers()
 
     def test_a_refusal_warns_with_the_sql_and_never_fails(
@@ -156,7 +156,7 @@ def test_w005_drift_is_warned_of() -> None:
 
 
 def test_a_leftover_trigger_is_no_cover() -> None:
-    shape = all_tables()
+    shape = all_tables(connection)
     smaller = {**shape, "site_shelf": shape["site_shelf"].__class__("site_shelf", frozenset(), {})}
     [state] = states(connection, smaller, {"site_shelf"})
     assert state.leftover

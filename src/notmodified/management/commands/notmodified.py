@@ -49,7 +49,7 @@ class Command(BaseCommand):
         if with_log:
             refusals += [
                 (refused.table, refused.error, refused.sql)
-                for refused in log.install(connection, all_tables())
+                for refused in log.install(connection, all_tables(connection))
             ]
         for what, error, sql in refusals:
             self.stderr.write(f"{what}: {error}")
@@ -75,7 +75,7 @@ class Command(BaseCommand):
     def _show_log(self, connection: BaseDatabaseWrapper) -> bool:
         wrong = False
         self.stdout.write("The log")
-        for state in log.states(connection, all_tables()):
+        for state in log.states(connection, all_tables(connection)):
             missing = {trigger.name for trigger in state.missing}
             for trigger in state.expected:
                 self._show(trigger.name, trigger.table, is_there=trigger.name not in missing)

@@ -97,3 +97,29 @@ def triggers(connection: BaseDatabaseWrapper, prefix: str) -> dict[str, set[str]
             if name.startswith(prefix):
                 found.setdefault(table, set()).add(name)
     return found
+
+
+_TEXTS: Final = {
+    "sqlite": (
+        "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c "
+        "WHERE m.type = 'table' AND lower(m.sql) NOT LIKE '%collate%' "
+        "AND (lower(c.type) = 'text' OR lower(c.type) LIKE 'varchar%')"
+    ),
+    "postgresql": (
+        "SELECT c.relname, a.attname FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
+        "JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation AND l.collisdeterministic "
+        "WHERE c.relkind = 'r' AND pg_table_is_visible(c.oid) AND a.attnum > 0 "
+        "AND a.atttypid IN ('text'::regtype, 'varchar'::regtype)"
+    ),
+}
+
+
+def plain_texts(connection: BaseDatabaseWrapper) -> frozenset[tuple[str, str]]:
+    """The tables and columns whose texts are compared byte by byte, in lower case."""
+    question = _TEXTS.get(connection.vendor)
+    if question is None:
+        return frozenset()
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        return frozenset((table.lower(), column.lower()) for table, column in cursor.fetchall())

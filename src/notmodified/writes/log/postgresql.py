@@ -19,7 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from notmodified.ledger.database.names import EVERYTHING, LOG
 from notmodified.sql.dependencies import ANY, SEPARATOR, SHAPE
 from notmodified.sql.schema import Schema, Table
-from notmodified.sql.values import Kind
+from notmodified.sql.values import MOST_TEXT, Kind
 from notmodified.writes.triggers.postgresql import drop
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
 
@@ -69,6 +69,8 @@ def _keys(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterator[
         value = f"{quoted}::text"
         if narrowing.kind is Kind.UUID:
             value = f"replace({value}, '-', '')"
+        elif narrowing.kind is Kind.TEXT:
+            value = f"left({value}, {MOST_TEXT})"
         yield f"{_text(name, column, '')} || {value}", quoted
 
 

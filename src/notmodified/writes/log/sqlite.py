@@ -20,7 +20,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from notmodified.ledger.database.names import LOG
 from notmodified.sql.dependencies import ANY, SEPARATOR, SHAPE
 from notmodified.sql.schema import Schema, Table
-from notmodified.sql.values import Kind
+from notmodified.sql.values import MOST_TEXT, Kind
 from notmodified.writes.triggers.sqlite import drop
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
 
@@ -93,6 +93,8 @@ def _canonical(row: str, column: str, kind: Kind) -> str:
     """The value in the form of :meth:`~notmodified.sql.values.Kind.canonical`."""
     if kind is Kind.UUID:
         return f"lower(replace({row}{column}, '-', ''))"
+    if kind is Kind.TEXT:
+        return f"substr({row}{column}, 1, {MOST_TEXT})"
     return f"CAST({row}{column} AS TEXT)"
 
 
