@@ -17,6 +17,26 @@ once in random order, and a ratio is to the baseline of the same round; the medi
 their quartiles are given.
 
 """
+AUTOMATIC = {
+    "automatic": """## The automatic 304
+
+Plain views, whose pages are recorded, behind the middleware or in front of Django; in process. What
+a 304 costs is compared with an empty 304 view behind Django's default middleware; what recording
+adds to a page, with the same page where the package is not installed.""",
+    "records": """## Records in memory
+
+What a record takes, and whether anything costs more as they become many.""",
+    "reach": """## How far a write reaches
+
+A page for each of 1,000 articles, with its author and its tags. One row is written; of all other
+pages, the share that needs no view to answer.""",
+    "log": """## The log in the database
+
+What it costs to ask it, against `SELECT 1` on a connection that was made alike; and what its
+triggers cost those who write, against the same write to a table without them. The servers do not
+wait for a disk, so that triggers weigh more than where they do.""",
+}
+"""What is measured of the automatic 304, and what is said of it."""
 
 
 def run(*arguments: str, **environment: str) -> str:
@@ -63,6 +83,9 @@ def main() -> None:
                 parts.append(run("benchmarks.tables", name, NOTMODIFIED_TEST_DATABASE=url))
             else:
                 parts.append(f"\nLeft out, for want of a server: {name}.\n")
+    for module, text in AUTOMATIC.items():
+        parts.append(f"\n{text}\n")
+        parts.append(run(f"benchmarks.{module}"))
     (HERE / "RESULTS.md").write_text("\n".join(parts))
 
 

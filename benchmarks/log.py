@@ -177,7 +177,9 @@ def writes(name: str) -> None:
     with on_one_core():
         for title in WRITE_TARGETS:
             calls = {"without": bare[title], title: logged[title]}
-            emptied = {} if "create" not in title else {"without": filled(Bare), title: filled(Logged)}
+            emptied = (
+                {} if "create" not in title else {"without": filled(Bare), title: filled(Logged)}
+            )
             found += compare(calls, "without", rounds=21, before=emptied)[1:]
     print(f"\n### {name}: writes with the log's triggers\n")
     print(as_markdown(found, "without triggers") + "\n")

@@ -1,11 +1,12 @@
-"""The ledgers in the database, as far as the protocol goes: lines that commit with the data,
-positions, compaction; and the same with a defect planted.
+"""The ledgers in the database, as far as the protocol goes: lines that are committed with the data,
+positions and compaction.
 
 Rules of this module:
 
-- A ledger is asked by one statement on a connection of its own, unless it says that it asks the
-  reader's.
-- A defect is one thing left out, or one thing in another's place.
+- Each stands for the one in ``notmodified.ledger.database`` that has its name.
+- A question is one statement. It sees what is committed, on the ledger's own connection; the
+  position of a reader is asked on the reader's, and sees what that sees.
+- What a question compares has a method of its own, so that a defect can be planted there.
 """
 
 from __future__ import annotations
@@ -18,33 +19,42 @@ ORIGIN: Final = Transaction("origin", ())
 
 
 class Ledger:
-    """A log to whose lines the server gives numbers when they are written."""
+    """A log whose lines get their numbers when they are written."""
 
-    asks_reader = True
-    """Whether the position of a reader is asked on its own connection."""
+    name: str
 
     def born(self) -> Database:
         return Database()
 
     def number(self, database: Database, transaction: Transaction) -> int | None:
-        """The number of the next line; ``None`` while somebody else holds the lock."""
+        """The number of the next line of `transaction`; ``None`` while that has to wait."""
         return database.number + 1
 
     def position(self, database: Database) -> Any:
         raise NotImplementedError
 
+    def position_of(self, database: Database, reader: Reader) -> Any | None:
+        """The position that a reader's next query reads from, or one before it."""
+        return self.position(reader.snapshot or database.seen_by(reader.own))
+
     def unmoved(self, database: Database, keys: frozenset[str], position: Any) -> Any | None:
         """The position now, if none of `keys` has moved since `position`."""
+        if not self.knows(database, position):
+            return None
+        if any(line.key in keys and self.is_after(line, position) for line in database.lines()):
+            return None
+        return self.position(database)
+
+    def knows(self, database: Database, position: Any) -> bool:
+        """Whether this is the history of `position`, with all that has moved since."""
+        raise NotImplementedError
+
+    def is_after(self, line: Line, position: Any) -> bool:
         raise NotImplementedError
 
     def compacted(self, database: Database) -> Database:
+        """Without what was written before the last compaction."""
         raise NotImplementedError
-
-    def position_of(self, database: Database, reader: Reader) -> Any | None:
-        """The position that a reader's next query reads from, or one before it."""
-        if self.asks_reader:
-            return self.position(reader.snapshot or database.seen_by(reader.own))
-        return self.position(database)
 
 
 class LastLine(NamedTuple):
@@ -53,8 +63,10 @@ class LastLine(NamedTuple):
 
 
 class Sqlite(Ledger):
-    """One writer at a time, so that lines are in the order of the commits. Numbers of what was
-    rolled back are given again."""
+    """One writer at a time: lines are in the order of the commits. The number of a line that was
+    rolled back is given again."""
+
+    name = "SQLite"
 
     def born(self) -> Database:
         return Database(frozenset({ORIGIN}), log=frozenset({Line(0, "", ORIGIN)}))
@@ -64,52 +76,47 @@ class Sqlite(Ledger):
             return None
         return max(line.number for line in database.log) + 1
 
-    def position(self, database: Database) -> LastLine:
+    def position(self, database: Database) -> Any:
         last = max(database.lines())
         return LastLine(last.number, last.transaction)
 
-    def knows(self, database: Database, position: LastLine) -> bool:
-        return any((line.number, line.transaction) == position for line in database.lines())
+    def knows(self, database: Database, position: Any) -> bool:
+        return any(
+            line.number == position.number and line.transaction == position.stamp
+            for line in database.lines()
+        )
 
-    def unmoved(
-        self, database: Database, keys: frozenset[str], position: LastLine
-    ) -> LastLine | None:
-        if not self.knows(database, position):
-            return None
-        if any(line.key in keys and line.number > position.number for line in database.lines()):
-            return None
-        return self.position(database)
+    def is_after(self, line: Line, position: Any) -> bool:
+        return bool(line.number > position.number)
 
     def compacted(self, database: Database) -> Database:
         kept = frozenset(line for line in database.log if line.number >= database.next)
-        return database._replace(log=kept, next=self.position(database).number)
+        last = max(line.number for line in database.lines())
+        return database._replace(log=kept, next=last)
 
 
 class Snapshot(NamedTuple):
-    """What was committed: all before `first`, and before `end` what was not `running`."""
+    """What was committed in one life of the server: all before `first`, nothing from `end` on, and
+    of those between all that were not `running`."""
 
     life: int
     first: int
     end: int
     running: frozenset[int]
 
-    def shows(self, number: int) -> bool:
-        return number < self.end and number not in self.running
-
 
 class Postgresql(Ledger):
-    """All lines of a transaction have its number, which is given by its first write. A position is
-    a snapshot; there is none where a transaction is under way."""
+    """Lines have the number of their transaction, which it gets when it first writes. In a
+    transaction that is under way there is no position."""
 
-    asks_reader = False
+    name = "PostgreSQL"
 
     def number(self, database: Database, transaction: Transaction) -> int | None:
         given = (line.number for line in database.log if line.transaction == transaction)
         return next(given, database.number + 1)
 
-    def position(self, database: Database) -> Snapshot:
-        end = database.number + 1
-        running = self.running(database)
+    def position(self, database: Database) -> Any:
+        end, running = database.number + 1, self.running(database)
         return Snapshot(database.life, min(running, default=end), end, running)
 
     def running(self, database: Database) -> frozenset[int]:
@@ -117,25 +124,22 @@ class Postgresql(Ledger):
             line.number for line in database.log if line.transaction not in database.committed
         )
 
-    def position_of(self, database: Database, reader: Reader) -> Snapshot | None:
+    def position_of(self, database: Database, reader: Reader) -> Any | None:
         if reader.own is not None or reader.snapshot is not None:
             return None
         return self.position(database)
 
-    def same_history(self, database: Database, position: Snapshot) -> bool:
-        return database.life == position.life
+    def knows(self, database: Database, position: Any) -> bool:
+        return self.same_life(database, position) and self.reaches(database, position)
 
-    def reaches(self, database: Database, position: Snapshot) -> bool:
-        return database.horizon <= position.first
+    def same_life(self, database: Database, position: Any) -> bool:
+        return bool(database.life == position.life)
 
-    def unmoved(
-        self, database: Database, keys: frozenset[str], position: Snapshot
-    ) -> Snapshot | None:
-        if not (self.same_history(database, position) and self.reaches(database, position)):
-            return None
-        if any(line.key in keys and not position.shows(line.number) for line in database.lines()):
-            return None
-        return self.position(database)
+    def reaches(self, database: Database, position: Any) -> bool:
+        return bool(database.horizon <= position.first)
+
+    def is_after(self, line: Line, position: Any) -> bool:
+        return line.number >= position.end or line.number in position.running
 
     def compacted(self, database: Database) -> Database:
         horizon = database.next
@@ -150,36 +154,38 @@ class SumUpTo(NamedTuple):
 
 
 class Mysql(Ledger):
-    """Numbers are not in the order of the commits. A position is the last visible line and the sum
-    of the stamps of all visible lines up to it."""
+    """A position is the last line that is visible, and the sum of the stamps of all up to it."""
 
-    def total(self, database: Database, up_to: int) -> Any:
-        """The sum of the stamps; no two lines have the same, so it is as good as the set."""
-        lines = (line for line in database.lines() if line.number <= up_to)
+    name = "MariaDB"
+
+    def position(self, database: Database) -> Any:
+        last = max((line.number for line in database.lines()), default=0)
+        return SumUpTo(database.life, last, self.sum(database, last))
+
+    def sum(self, database: Database, last: int) -> Any:
+        """The stamps themselves: no other ones have their sum."""
+        lines = (line for line in database.lines() if line.number <= last)
         return database.forgotten.union(lines)
 
-    def position(self, database: Database) -> SumUpTo:
-        last = max((line.number for line in database.lines()), default=0)
-        return SumUpTo(database.life, last, self.total(database, last))
+    def knows(self, database: Database, position: Any) -> bool:
+        return (
+            database.life == position.life
+            and self.sum(database, position.line) == position.sum
+            and self.reaches(database, position)
+        )
 
-    def reaches(self, database: Database, position: SumUpTo) -> bool:
-        return database.horizon <= position.line
+    def reaches(self, database: Database, position: Any) -> bool:
+        return bool(database.horizon <= position.line)
 
-    def unmoved(
-        self, database: Database, keys: frozenset[str], position: SumUpTo
-    ) -> SumUpTo | None:
-        same = self.total(database, position.line) == position.sum
-        if not (same and self.reaches(database, position) and database.life == position.life):
-            return None
-        if any(line.key in keys and line.number > position.line for line in database.lines()):
-            return None
-        return self.position(database)
+    def is_after(self, line: Line, position: Any) -> bool:
+        return bool(line.number > position.line)
 
     def compacted(self, database: Database) -> Database:
         gone = frozenset(line for line in database.lines() if line.number <= database.next)
+        last = max((line.number for line in database.lines()), default=database.next)
         return database._replace(
             log=database.log - gone,
             forgotten=database.forgotten | gone,
             horizon=max((line.number for line in gone), default=database.horizon),
-            next=max((line.number for line in database.lines()), default=database.next),
+            next=last,
         )

@@ -75,6 +75,25 @@ def unmoved_in(ledger: Ledger) -> Question:
     return unmoved
 
 
+def unmoved_alone_in(ledger: Ledger) -> Question:
+    """The same, without where it is now."""
+
+    def unmoved_alone(world: World, asked: Asked) -> Asked | None:
+        present = ledger.unmoved(world.database, asked.keys, asked.position)
+        return None if present is None else asked
+
+    return unmoved_alone
+
+
+def present_in(ledger: Ledger) -> Question:
+    """Where the ledger is now, whatever has moved."""
+
+    def present(world: World, asked: Asked) -> Asked:
+        return asked._replace(present=ledger.position(world.database))
+
+    return present
+
+
 def compact_in(ledger: Ledger) -> Fault:
     def compact(world: World) -> Iterator[World]:
         compacted = ledger.compacted(world.database)

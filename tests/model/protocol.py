@@ -7,7 +7,7 @@ Rules of this module:
 
 - A step is one look or one change that nothing can come between; every order of the steps of all
   writers, readers and requests is tried, with every fault at every moment.
-- A reader ends with the questions that a request begins with, and records if they are answered well.
+- A reader ends with questions, and records if nothing has moved; a request begins with questions.
 - A 304 leaves at the moment of its last question. Later ones could only be more often true.
 - Memory of records is not bounded and forgets none: whatever was ever recorded may be found.
 """
@@ -74,15 +74,18 @@ class Variant:
 
 
 class Found(NamedTuple):
-    """What a search has found. `answers` are the states in which a 304 leaves after all faults;
-    `violation` the shortest way to one that breaks the promise."""
+    """What a search has found: the number of states, and of those in which a 304 leaves after all
+    faults; what happened; and the shortest way to a 304 that breaks the promise."""
 
     states: int
     answers: int
+    happened: frozenset[str]
     violation: tuple[str, ...] | None
 
 
 Moves = Iterator[tuple[str, World]]
+Ways = dict[World, tuple[str, World] | None]
+"""Each state with what led to it first, and from where."""
 
 
 def search(variant: Variant) -> Found:
@@ -97,7 +100,7 @@ def search(variant: Variant) -> Found:
         variant.faults,
         replica=variant.database.committed,
     )
-    ways: dict[World, tuple[str, World] | None] = {born: None}
+    ways: Ways = {born: None}
     waiting = deque([born])
     answers = 0
     while waiting:
@@ -105,7 +108,7 @@ def search(variant: Variant) -> Found:
         if world.request.answered:
             answers += not world.faults
             if not world.request.true:
-                return Found(len(ways), answers, _way_to(world, ways))
+                return Found(len(ways), answers, _labels(ways), _way_to(world, ways))
         if _is_over(world):
             continue
         for label, following in _moves(world, variant):
@@ -113,10 +116,14 @@ def search(variant: Variant) -> Found:
             if following not in ways:
                 ways[following] = label, world
                 waiting.append(following)
-    return Found(len(ways), answers, None)
+    return Found(len(ways), answers, _labels(ways), None)
 
 
-def _way_to(world: World, ways: dict[World, tuple[str, World] | None]) -> tuple[str, ...]:
+def _labels(ways: Ways) -> frozenset[str]:
+    return frozenset(way[0] for way in ways.values() if way is not None)
+
+
+def _way_to(world: World, ways: Ways) -> tuple[str, ...]:
     labels = []
     while (step := ways[world]) is not None:
         label, world = step
@@ -152,7 +159,7 @@ def _moves(world: World, variant: Variant) -> Moves:
         if writer.at >= 0:
             step = variant.writer[writer.at]
             for following in step(world, index):
-                yield f"{writer.transaction.name}: {_name(step)}", _settled(following, variant)
+                yield f"{writer.transaction.name}: {name_of(step)}", _settled(following, variant)
     for index, reader in enumerate(world.readers):
         if reader.at >= 0:
             yield from _reader_moves(world, index, variant)
@@ -162,12 +169,12 @@ def _moves(world: World, variant: Variant) -> Moves:
         yield f"{transaction.name} is lost", world.ended(transaction, landed=False)
     for event in variant.events:
         for following in event(world):
-            yield _name(event), following
+            yield name_of(event), following
     for index, fault in enumerate(world.faults):
         if fault not in world.faults[:index]:
             left = (*world.faults[:index], *world.faults[index + 1 :])
             for following in fault(world):
-                yield _name(fault), following._replace(faults=left)
+                yield name_of(fault), following._replace(faults=left)
 
 
 def _settled(world: World, variant: Variant) -> World:
@@ -188,20 +195,20 @@ def _reader_moves(world: World, index: int, variant: Variant) -> Moves:
         for following in step(world, index):
             if not variant.closing and following.readers[index].at == len(program):
                 following = _remembered(following, index)
-            yield f"{who}: {_name(step)}", following
+            yield f"{who}: {name_of(step)}", following
         return
     number = reader.at - len(program)
     question = variant.closing[number]
     keys = frozenset(key for key, _ in reader.contents)
     asked = question(world, Asked(keys, reader.position, reader.present))
     if asked is None:
-        yield f"{who}: {_name(question)}: no record", world.with_reader(index, given_up(reader))
+        yield f"{who}: {name_of(question)}: no record", world.with_reader(index, given_up(reader))
         return
     reader = reader._replace(at=reader.at + 1, position=asked.position, present=asked.present)
     following = world.with_reader(index, reader)
     if number + 1 == len(variant.closing):
         following = _remembered(following, index)
-    yield f"{who}: {_name(question)}", following
+    yield f"{who}: {name_of(question)}", following
 
 
 def given_up(reader: Reader) -> Reader:
@@ -230,18 +237,18 @@ def _request_moves(world: World, variant: Variant) -> Moves:
     asked = question(world, Asked(keys, request.record.position, request.present))
     if asked is None:
         yield (
-            f"request: {_name(question)}: the view runs",
+            f"request: {name_of(question)}: the view runs",
             world._replace(request=Request(request.left)),
         )
     elif request.at + 1 < len(variant.asking):
         following = request._replace(at=request.at + 1, present=asked.present)
-        yield f"request: {_name(question)}", world._replace(request=following)
+        yield f"request: {name_of(question)}", world._replace(request=following)
     else:
         renewed = request.record
         if asked.present is not None:
             renewed = renewed._replace(position=asked.present)
         yield (
-            f"request: {_name(question)}: 304",
+            f"request: {name_of(question)}: 304",
             world._replace(
                 request=Request(request.left, DONE, request.record, None, request.true, True),
                 records=world.records | {renewed},
@@ -253,5 +260,6 @@ def _busy(world: World) -> bool:
     return bool(world.database.sent) or any(writer.at >= 0 for writer in world.writers)
 
 
-def _name(thing: Callable[..., Any]) -> str:
-    return getattr(thing, "__name__", type(thing).__name__)
+def name_of(thing: Callable[..., Any]) -> str:
+    """What a step, a question, a fault or an event is called in a way."""
+    return thing.__name__

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.model.world import DEAD, DONE, Database, Reader, State, World, rows
+from tests.model.protocol import Asked, Question
+from tests.model.world import DEAD, DONE, KEYS, Database, Reader, State, World, rows
 
 
 def advanced(world: World, index: int) -> World:
@@ -83,17 +84,23 @@ def take_backup(world: World) -> Iterator[World]:
         yield world._replace(backup=database)
 
 
+def restart_from_backup(world: World) -> Iterator[World]:
+    """The server starts anew with what there was, as after a crash that loses what it has shown.
+    What was open has ended."""
+    if world.backup is not None:
+        yield _put_back(world, world.backup._replace(life=world.database.life + 1))
+
+
 def load_backup(world: World) -> Iterator[World]:
-    """The database is what it was, under a server that goes on; what was open has ended."""
+    """The same under a server that goes on."""
     if world.backup is not None:
         yield _put_back(world, world.backup._replace(life=world.database.life))
 
 
-def restart_from_backup(world: World) -> Iterator[World]:
-    """The same under a server that was started anew, as after a crash that lost what it had
-    shown."""
-    if world.backup is not None:
-        yield _put_back(world, world.backup._replace(life=world.database.life + 1))
+def load_backup_between_pages(world: World) -> Iterator[World]:
+    """The same, while no page is being rendered."""
+    if all(reader.at in (0, DONE) for reader in world.readers):
+        yield from load_backup(world)
 
 
 def _put_back(world: World, database: Database) -> World:
@@ -152,3 +159,12 @@ def own_transaction_ends(world: World) -> Iterator[World]:
         freed = world.with_reader(index, reader._replace(own=None, snapshot=None))
         yield freed.ended(reader.own, landed=True)
         yield freed.ended(reader.own, landed=False)
+
+
+def of_first_key(question: Question) -> Question:
+    """A question that is asked for the key of the first query alone."""
+
+    def of_first_key(world: World, asked: Asked) -> Asked | None:
+        return question(world, asked._replace(keys=frozenset(KEYS[:1])))
+
+    return of_first_key

@@ -198,3 +198,7 @@ def unmoved_in_any_epoch(world: World, asked: Asked) -> Asked | None:
     _, sequence = asked.position
     moved = any((world.store.stamp(key) or 0) > sequence for key in asked.keys)
     return None if moved else asked
+
+
+def ask_nothing(world: World, asked: Asked) -> Asked:
+    return asked

@@ -5,7 +5,7 @@ Rules of this module:
 - Everything is hashable and is never changed: what happens makes another world.
 - What a query sees of a key is the set of the transactions that wrote it, so that no two states of
   a database look alike by chance.
-- Random numbers are what they are meant to be: a stamp is the transaction that drew it, and a sum of
+- Random numbers do what they are meant to: a stamp is the transaction that drew it, and a sum of
   stamps is the set of them.
 """
 

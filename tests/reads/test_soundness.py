@@ -141,11 +141,7 @@ def _used_all_the_same(node: Any) -> set[Any]:
     return set()
 
 
-def _of_any_select(self: Any, node: Any, names: Any, around: Any, outermost: bool) -> None:
-    _select(self, node, names, around, True)
-
-
-_inner, _outer, _select = fetched._inner, fetched._outer, plans._Analysis._select
+_inner, _outer = fetched._inner, fetched._outer
 
 
 MUTANTS: dict[str, list[tuple[Any, str, Any]]] = {
@@ -165,7 +161,6 @@ MUTANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "an inner join drops no row": [(fetched, "_inner", _without_shape)],
     "nor does one below a LEFT join": [(fetched, "_outer", _though_rows_are_dropped)],
     "what conditions ask of a table is not seen": [(fetched, "_aliases", _used_all_the_same)],
-    "rows of inner queries are seen": [(plans._Analysis, "_select", _of_any_select)],
 }
 
 
