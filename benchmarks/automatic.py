@@ -118,7 +118,7 @@ def recordings(name: str) -> None:
             assert len(RECORDS) == (name_ == recorded), (name_, len(RECORDS))
         print(f"\n### {name}: the first render of a page of {queries}, recorded\n")
         with on_one_core():
-            ratios = compare(calls, PLAIN, rounds=61, before=before)
+            ratios = compare(calls, PLAIN, rounds=41, before=before)
         print(as_markdown(ratios, PLAIN) + "\n")
         print(say_targets(ratios, {recorded: RECORDING_TARGETS[page]}))
     under(noting, "auto")()

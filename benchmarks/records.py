@@ -37,7 +37,7 @@ MANY = {"SQLite": (100_000, 1_000_000), "PostgreSQL": (100_000,), "MariaDB": (10
 MOST_GROWTH = 1.2
 """How much longer something may take among many records than among few. A processor's caches do not
 hold a million records, which is what remains to be seen."""
-PATHS = 20_000
+PATHS = 5_000
 
 
 def size(name: str) -> None:

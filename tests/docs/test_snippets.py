@@ -4,6 +4,7 @@ The kinds of ``python`` blocks, said in the comment above each:
 
 - ``settings``: run after the defaults of ``startproject``; what comes out must be accepted.
 - ``models``: run as the models of an app.
+- ``wsgi``: run, and asked for a page.
 - ``views``, ``urls``, ``shell``: run in the namespace of the page, in this order of appearance.
   ``try="EXPRESSION"`` is evaluated with a ``request``, twice: 200 with an ETag, then 304 under it;
   ``date="EXPRESSION"`` likewise with Last-Modified; ``get="/path/"`` asks ``urlpatterns`` so.
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -153,8 +155,20 @@ def run_code(block: Block, namespace: dict[str, Any]) -> None:
         clear_url_caches()
 
 
+def run_wsgi(block: Block, namespace: dict[str, Any]) -> None:
+    found: dict[str, Any] = {}
+    exec(_compiled(block), found)
+    environ: dict[str, Any] = {}
+    setup_testing_defaults(environ)
+    said: list[str] = []
+    body = found["application"](environ, lambda status, fields, *rest: said.append(status))
+    getattr(body, "close", lambda: None)()
+    assert said == ["404 Not Found"]  # the tests' project has no pages
+
+
 KINDS = {
     "settings": run_settings,
+    "wsgi": run_wsgi,
     "models": run_models,
     "views": run_code,
     "urls": run_code,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.model.ledgers import Mysql, Postgresql, Sqlite
-from tests.model.world import Database, Line, Reader, Transaction
+from tests.model.world import Database, Reader, Transaction
 
 
 class LastNumber(Sqlite):
@@ -43,20 +43,13 @@ class SqliteAskedElsewhere(Sqlite):
         return self.position(database)
 
 
-class SqliteOfOneFile(Sqlite):
-    """Positions end with the file, too, or with the connection that is held to it."""
+class SqliteOfAnyFile(Sqlite):
+    """Positions outlive the file, and the connection that is held to it."""
 
-    name = "SQLite of one file"
+    name = "SQLite of any file"
 
-    def position(self, database: Database) -> Any:
-        return database.life, super().position(database)
-
-    def knows(self, database: Database, position: Any) -> bool:
-        life, line = position
-        return life == database.life and super().knows(database, line)
-
-    def is_after(self, line: Line, position: Any) -> bool:
-        return super().is_after(line, position[1])
+    def same_life(self, database: Database, position: Any) -> bool:
+        return True
 
 
 class PostgresqlInTransactions(Postgresql):

@@ -58,6 +58,7 @@ class Ledger:
 
 
 class LastLine(NamedTuple):
+    life: int
     number: int
     stamp: Transaction
 
@@ -78,13 +79,16 @@ class Sqlite(Ledger):
 
     def position(self, database: Database) -> Any:
         last = max(database.lines())
-        return LastLine(last.number, last.transaction)
+        return LastLine(database.life, last.number, last.transaction)
 
     def knows(self, database: Database, position: Any) -> bool:
-        return any(
+        return self.same_life(database, position) and any(
             line.number == position.number and line.transaction == position.stamp
             for line in database.lines()
         )
+
+    def same_life(self, database: Database, position: Any) -> bool:
+        return bool(position.life == database.life)
 
     def is_after(self, line: Line, position: Any) -> bool:
         return bool(line.number > position.number)

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -139,18 +140,27 @@ def test_a_restored_backup_has_another_history(
     """Even though it is the same file, and has come as far by its numbers."""
     move(path, "a")
     early = ledger.position()
-    ledger.close()
     backup = tmp_path / "backup.sqlite3"
-    shutil.copyfile(path, backup)
+    with checkpointed(path):
+        shutil.copyfile(path, backup)
     move(path, "b")
     late = ledger.position()
-    ledger.close()
-    shutil.copyfile(backup, path)
+    with checkpointed(path):
+        shutil.copyfile(backup, path)
     move(path, "c")
-    assert ledger.position()[::2] == late[::2]
+    assert ledger.position().line == late.line
     assert ledger.unmoved(["x"], late) is None
     assert ledger.unmoved(["x"], early) is not None
     assert ledger.unmoved(["c"], early) is None
+
+
+@contextmanager
+def checkpointed(path: Path) -> Iterator[None]:
+    """While nothing stands in a write-ahead log beside the file, which would not be its own then."""
+    connection = connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    yield
 
 
 def test_a_file_in_the_place_of_another_is_opened_anew(
@@ -167,6 +177,7 @@ def test_a_file_in_the_place_of_another_is_opened_anew(
         Path(f"{path}{extra}").unlink(missing_ok=True)
     os.replace(backup, path)
     assert ledger.unmoved(["a"], position) is None
+    assert ledger.unmoved(["b"], position) is None
 
 
 def test_an_open_reader_elsewhere_does_not_pin_what_the_ledger_sees(
@@ -203,4 +214,6 @@ def test_a_file_that_is_gone_is_an_error_and_comes_back(
     with pytest.raises(LedgerError):
         ledger.unmoved(["a"], position)
     shutil.move(kept, path)
-    assert ledger.unmoved(["a"], position) == position
+    assert ledger.unmoved(["a"], position) is None
+    again = ledger.position()
+    assert ledger.unmoved(["a"], again) == again

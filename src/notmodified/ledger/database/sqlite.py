@@ -9,9 +9,10 @@ Rules of this module:
 - Every reading is one statement, fetched to its end: an open one would pin the past.
 - It runs on a connection of its own, in autocommit, so that it sees what is committed by now.
 - Every change of the schema counts as a move of everything: it may have dropped a trigger.
-- A file that was replaced by another is opened anew; a backup that was put back has no line with
-  the stamp of a position that it does not know. (To copy a backup over a file with a write-ahead
-  log beside it corrupts it, says SQLite.)
+- A file in the place of another is opened anew, and positions end with the held connection: a view
+  may have read from the other one. A backup that is copied over the same file has no line with the
+  stamp of a position that it does not know. (To do so with a write-ahead log beside it corrupts it,
+  says SQLite.)
 - The log is never empty, so that there is always a position.
 """
 
@@ -46,8 +47,9 @@ _FROM: Final = (
 
 
 class Position(NamedTuple):
-    """A point in the history of one database file."""
+    """A point in the history of one database file, during one life of the held connection."""
 
+    life: int
     line: int
     stamp: int
     schema: int
@@ -65,10 +67,11 @@ class SqliteLedger:
         self._held: sqlite3.Connection | None = None
         self._file = (0, 0)
         self._written = 0
+        self._life = 0
 
     def position(self) -> Position:
         """The position now. Raises LedgerError."""
-        return Position(*self._ask(_POSITION + _FROM, ()))
+        return self._position_of(self._ask(_POSITION + _FROM, ()))
 
     def position_of(self, reader: sqlite3.Connection, since: Position) -> Position | None:
         """The position that the next statement on `reader` reads from, or one before it, if nothing
@@ -85,17 +88,21 @@ class SqliteLedger:
     def _unmoved(
         self, keys: Collection[str], position: Position, reader: sqlite3.Connection | None
     ) -> Position | None:
-        now = Position(*self._ask(_POSITION + _FROM, (), reader))
+        now = self._position_of(self._ask(_POSITION + _FROM, (), reader))
         if now == position:
             return now
-        if now.schema != position.schema:
+        if (now.life, now.schema) != (position.life, position.schema):
             return None
-        line, stamp, schema, unmoved = self._ask(
+        found = self._ask(
             _question(len(keys)), (*keys, position.line, position.line, position.stamp), reader
         )
-        if not unmoved or schema != position.schema:
+        now = self._position_of(found)
+        if not found[3] or (now.life, now.schema) != (position.life, position.schema):
             return None
-        return Position(line, stamp, schema)
+        return now
+
+    def _position_of(self, row: tuple[Any, ...]) -> Position:
+        return Position(self._life, *row[:3])
 
     def compact(self, keep: int = KEEPS) -> bool:
         """Forget what was written before the last compaction; positions from before it are judged
@@ -149,6 +156,7 @@ class SqliteLedger:
             self.close()
         if self._held is None:
             self._held, self._file = self._connect(), file
+            self._life += 1
         elif status.st_mtime_ns != self._written:
             self._held.execute("PRAGMA shrink_memory").fetchall()
         self._written = status.st_mtime_ns
