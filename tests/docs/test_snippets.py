@@ -30,6 +30,8 @@ from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.management import get_commands, load_command_class
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import Client, RequestFactory, override_settings
 from django.test.utils import isolate_apps
 from django.urls import clear_url_caches
@@ -161,8 +163,13 @@ def run_wsgi(block: Block, namespace: dict[str, Any]) -> None:
     environ: dict[str, Any] = {}
     setup_testing_defaults(environ)
     said: list[str] = []
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)  # the test's own is to stay
     body = found["application"](environ, lambda status, fields, *rest: said.append(status))
     getattr(body, "close", lambda: None)()
+    for signal in signals:
+        signal.connect(close_old_connections)
     assert said == ["404 Not Found"]  # the tests' project has no pages
 
 

@@ -156,7 +156,7 @@ def test_a_restored_backup_has_another_history(
 
 @contextmanager
 def checkpointed(path: Path) -> Iterator[None]:
-    """While nothing stands in a write-ahead log beside the file, which would not be its own then."""
+    """While nothing stands in a write-ahead log beside the file, which another may replace."""
     connection = connect(path)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
