@@ -117,6 +117,7 @@ class NotModifiedMiddleware:
                 tag = EntityTag(version.text, version.weak)
                 answers.put_validators(response, _represented(request, tag, begun))
                 tags = altered()
+            automatic.date(response)
         answers.state_freshness(request, response, last=True)
         why = automatic.remember(response)
         return concluded(request, response, reason, altered=tags, why=why)

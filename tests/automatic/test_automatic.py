@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.test import AsyncClient, override_settings
 
+from notmodified.http.dates import parse_date
 from notmodified.recording import depends_on, fresh_for
 from notmodified.records.databases import all_tables
 from notmodified.records.store import RECORDS
@@ -179,6 +180,49 @@ class TestInputs:
         for _ in range(2):
             visitor.get(url)
         assert len(RECORDS) == 0
+
+
+class TestLastModified:
+    def dated(self, visitor: Visitor, url: str) -> str:
+        """The time that a page gets once its second has passed."""
+        assert "Last-Modified" not in visitor.client.get(url).headers
+        for _ in range(30):
+            answer = visitor.client.get(url)
+            if "Last-Modified" in answer.headers:
+                return str(answer.headers["Last-Modified"])
+            time.sleep(0.1)
+        raise AssertionError("no time")
+
+    def test_it_stays_while_nothing_moves(self, visitor: Visitor) -> None:
+        Shelf.objects.create(pk=1, name="a")
+        date = self.dated(visitor, "/shelf/1/")
+        runs = RUNS["/shelf/1/"]
+        for _ in range(2):
+            again = visitor.client.get("/shelf/1/", headers={"If-Modified-Since": date})
+            assert again.status_code == 304
+        assert RUNS["/shelf/1/"] == runs
+        assert self.dated_again(visitor, "/shelf/1/") == date
+
+    def dated_again(self, visitor: Visitor, url: str) -> str:
+        return str(visitor.client.get(url).headers["Last-Modified"])
+
+    def test_it_moves_with_what_moves_even_if_the_bytes_come_back(self, visitor: Visitor) -> None:
+        Shelf.objects.create(pk=1, name="a")
+        date = self.dated(visitor, "/shelf/1/")
+        for name in ("b", "a"):
+            Shelf.objects.filter(pk=1).update(name=name)
+        again = visitor.client.get("/shelf/1/", headers={"If-Modified-Since": date})
+        assert again.status_code == 200
+        later = self.dated(visitor, "/shelf/1/")
+        assert parse_date(later) > parse_date(date)
+
+    @pytest.mark.parametrize("url", ["/header/Accept/", "/constant/", "/by/time/"])
+    def test_there_is_none_that_could_not_tell_two_pages_apart(
+        self, visitor: Visitor, url: str
+    ) -> None:
+        visitor.client.get(url)
+        time.sleep(1.1)
+        assert "Last-Modified" not in visitor.client.get(url).headers
 
 
 class TestWhatViewsSay:

@@ -79,6 +79,7 @@ class Automatic:
         self._key = key_of(request.META, scheme_of(request))
         self._surroundings = surroundings()
         self._begun = time.time()
+        self._since: int | None = None
         self.recorder = Recorder(databases.begin, self._objection())
 
     def _objection(self) -> str | None:
@@ -115,6 +116,29 @@ class Automatic:
         if self.recorder.reason is None:
             noting(self._request, self.recorder)
 
+    def date(self, response: HttpResponseBase) -> None:
+        """Give `response` a Last-Modified time, if there is an honest one. Asks the ledger.
+
+        It is the end of the second in which the first record was made of all that have held until
+        now. It is given to requests that come after it, so that whoever has it has seen what was
+        current then. A response that depends on inputs has none: a date cannot tell them apart.
+        """
+        recorder = self.recorder
+        if recorder.reason is not None or recorder.inputs or len(recorder.reads) != 1:
+            return
+        [read] = recorder.reads.values()
+        now = int(read.at.clock)
+        self._since = now + 1
+        known = RECORDS.find(
+            self._key, self._request.META, lambda: self._request.COOKIES, self._surroundings
+        )
+        if known is None or known.since is None:
+            return
+        if known.representation.etag == answers.carried_by(response).etag and known.holds():
+            self._since = known.since
+            if known.since <= now:
+                answers.put_validators(response, Representation(last_modified=known.since))
+
     def remember(self, response: HttpResponseBase) -> str | None:
         """Record `response`, which is complete; or say why not. Asks the ledger."""
         reason = self.recorder.reason or self._objection_to(response)
@@ -137,6 +161,7 @@ class Automatic:
             tuple(proofs),
             size_of(self._key, headers, values, tuple(proofs)),
             self.recorder.fresh_for and time.monotonic() + self.recorder.fresh_for,
+            None if names else self._since,
         )
         RECORDS.put(self._key, record)
         for proof in proofs:

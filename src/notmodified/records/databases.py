@@ -44,10 +44,12 @@ COMMAND: Final = "manage.py notmodified triggers install"
 
 
 class Snapshot(NamedTuple):
-    """A database as one response reads it: the position, and what was known of its tables then."""
+    """A database as one response reads it: the position, when it was taken by the database's clock,
+    and what was known of its tables then."""
 
     database: Database
     position: Any
+    clock: float
     planner: Planner
 
     def dependencies(self, sql: str, parameters: Sequence[Any] | None) -> Collection[str]:
@@ -86,11 +88,12 @@ class Database:
                 if position is None:
                     self._verify(connection)
                     position = self._ledger.position_of(driver, self._verified)
+                clock = self._ledger.clock
         except (LedgerError, DatabaseError) as error:
             raise NotProvableError(f"the ledger of {self.alias!r}: {error}") from error
         if position is None or self._planner is None:
             raise NotProvableError(f"the tables of {self.alias!r} are being changed")
-        return Snapshot(self, position, self._planner)
+        return Snapshot(self, position, clock, self._planner)
 
     def unmoved(self, keys: Collection[str], position: Any) -> Any | None:
         """The position now, if none of `keys` has moved since `position`."""

@@ -58,7 +58,8 @@ class Record:
 
     `inputs` are the names of the request's inputs that were read, `values` what they were.
     `surroundings` is what the thread had set before the request came (``exchange.automatic``).
-    `until` is the end of its time by the monotonic clock, where a view has set one.
+    `until` is the end of its time by the monotonic clock, where a view has set one. `since` is a
+    second, by the database's clock, since whose end nothing has moved.
     """
 
     representation: Representation
@@ -69,6 +70,7 @@ class Record:
     proofs: tuple[Proof, ...]
     size: int
     until: float | None = None
+    since: int | None = None
 
     def holds(self) -> bool:
         """Whether no dependency has moved: if so, up to this very moment."""

@@ -7,7 +7,13 @@ from typing import Any, Protocol
 
 
 class Ledger(Protocol):
-    """See the ledgers themselves; a position is theirs alone, and opaque to others."""
+    """See the ledgers themselves; a position is theirs alone, and opaque to others.
+
+    `clock` is the time at which the last position was taken, in seconds since 1970, by the one
+    clock that all who read this database share.
+    """
+
+    clock: float
 
     def position(self) -> Any: ...
 

@@ -48,7 +48,7 @@ TABLES: Final = (
 """The statements that make a ledger where there is none."""
 
 _POSITION: Final = (
-    f"SELECT ledger.id, COALESCE((SELECT MAX(id) FROM {LOG}), 0), "
+    f"SELECT UNIX_TIMESTAMP(SYSDATE(6)), ledger.id, COALESCE((SELECT MAX(id) FROM {LOG}), 0), "
     f"ledger.forgotten + COALESCE((SELECT SUM(stamp) FROM {LOG}), 0)"
 )
 _FROM: Final = f" FROM {LEDGER} AS ledger WHERE NOT @@GLOBAL.read_only"
@@ -73,6 +73,7 @@ class MysqlLedger:
         self._connect = connect
         self._held: Any = None
         self._life = 0
+        self.clock = 0.0
 
     def position(self) -> Position:
         """The position now. Raises LedgerError."""
@@ -94,7 +95,7 @@ class MysqlLedger:
         line = position.line
         found = self._ask(_question(len(keys)), (line, position.sum, line, *keys, line), reader)
         now = self._position_of(found)
-        if not found[3] or now[:2] != position[:2]:
+        if not found[4] or now[:2] != position[:2]:
             return None
         return now
 
@@ -149,7 +150,8 @@ class MysqlLedger:
             held.close()
 
     def _position_of(self, row: tuple[Any, ...]) -> Position:
-        ledger, line, total, *_ = row
+        clock, ledger, line, total, *_ = row
+        self.clock = float(clock)
         return Position(self._life, ledger, int(line), int(total))
 
     def _ask(self, sql: str, parameters: tuple[Any, ...], reader: Any = None) -> tuple[Any, ...]:

@@ -44,9 +44,10 @@ _HISTORY: Final = (
     f"concat_ws('/', ledger.id, ledger.tableoid, pg_postmaster_start_time()) "
     f"FROM {LEDGER} AS ledger WHERE NOT pg_is_in_recovery()"
 )
-_POSITION: Final = f"SELECT pg_current_snapshot()::text, {_HISTORY}"
+_NOW: Final = "extract(epoch FROM clock_timestamp())::float8, pg_current_snapshot()::text"
+_POSITION: Final = f"SELECT {_NOW}, {_HISTORY}"
 _UNMOVED: Final = f"""
-SELECT pg_current_snapshot()::text,
+SELECT {_NOW},
        ledger.horizon <= pg_snapshot_xmin(%(snapshot)s::pg_snapshot) AND NOT EXISTS (
            SELECT 1 FROM {LOG} WHERE key = ANY(%(keys)s)
            AND transaction >= pg_snapshot_xmin(%(snapshot)s::pg_snapshot)
@@ -84,10 +85,11 @@ class PostgresqlLedger:
         self._connect = connect
         self._held: Any = None
         self._life = 0
+        self.clock = 0.0
 
     def position(self) -> Position:
         """The position now. Raises LedgerError."""
-        snapshot, history = self._ask(_POSITION, {})
+        self.clock, snapshot, history = self._ask(_POSITION, {})
         return Position(self._life, history, snapshot)
 
     def position_of(self, reader: Any, since: Position) -> Position | None:
@@ -106,7 +108,7 @@ class PostgresqlLedger:
     def unmoved(self, keys: Collection[str], position: Position) -> Position | None:
         """The position now, if none of `keys` has moved since `position`. Raises LedgerError."""
         asked = {"keys": [*keys, EVERYTHING], "snapshot": position.snapshot}
-        snapshot, unmoved, history = self._ask(_UNMOVED, asked)
+        self.clock, snapshot, unmoved, history = self._ask(_UNMOVED, asked)
         now = Position(self._life, history, snapshot)
         return now if unmoved and now[:2] == position[:2] else None
 

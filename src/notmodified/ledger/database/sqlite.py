@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -68,6 +69,7 @@ class SqliteLedger:
         self._file = (0, 0)
         self._written = 0
         self._life = 0
+        self.clock = 0.0
 
     def position(self) -> Position:
         """The position now. Raises LedgerError."""
@@ -102,6 +104,7 @@ class SqliteLedger:
         return now
 
     def _position_of(self, row: tuple[Any, ...]) -> Position:
+        self.clock = time.time()  # a file is on one machine
         return Position(self._life, *row[:3])
 
     def compact(self, keep: int = KEEPS) -> bool:
