@@ -115,7 +115,7 @@ def growth(name: str) -> None:
             assert calls[FEW]()[0] == "304 Not Modified"  # type: ignore[index]
         print(f"\n### {name}: {title} among many records\n")
         with on_one_core():
-            ratios = compare(named, first, before=before)
+            ratios = compare(named, first, rounds=21, before=before)
         print(as_markdown(ratios, f"among {FEW:,}") + "\n")
         print(say_targets(ratios, dict.fromkeys(list(named)[1:], MOST_GROWTH)))
     RECORDS._variants = emptied

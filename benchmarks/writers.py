@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 WRITERS = 6
 SHARED = 200
-ROUNDS = 13
-SECONDS = 0.4
+ROUNDS = 11
+SECONDS = 0.3
 TARGET = 0.9
 """How much of the throughput without triggers shall be left at least."""
 
