@@ -14,10 +14,8 @@ from django.db import connection
 from django.test import override_settings
 
 from notmodified import checks
-from notmodified.middleware import NAME
+from notmodified.conf import MIDDLEWARE as OURS
 from notmodified.writes.triggers.install import install, uninstall
-
-OURS = NAME
 
 
 def ids(found: list[Any]) -> list[str]:

@@ -19,6 +19,7 @@ from django.core.asgi import get_asgi_application as get_django_application
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIRequest
 
+from notmodified import conf
 from notmodified.exchange.automatic import scheme_of, surroundings, unmodified
 from notmodified.reasons import Reason, cache_status
 from notmodified.records.store import RECORDS, key_of
@@ -40,7 +41,9 @@ class NotModifiedApplication:
         self._application = application
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and any(name in _CONDITIONS for name, _ in scope["headers"]):
+        # Later versions send content unannounced, and Django would have to read it first.
+        old = scope["type"] == "http" and scope.get("http_version", "1.1") in ("1.0", "1.1")
+        if old and any(name in _CONDITIONS for name, _ in scope["headers"]):
             fields = await _answer(scope)
             if fields is not None:
                 await send({"type": "http.response.start", "status": 304, "headers": fields})
@@ -51,6 +54,8 @@ class NotModifiedApplication:
 
 async def _answer(scope: Any) -> list[tuple[bytes, bytes]] | None:
     """The header fields of the 304, if a record answers."""
+    if not conf.is_first():
+        return None
     try:
         request = ASGIRequest(scope, BytesIO())
     except (RequestAborted, ValueError):

@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from notmodified import conf
-from notmodified.middleware import NAME, is_automatic
+from notmodified.middleware import is_automatic
 from notmodified.records.databases import all_tables
 from notmodified.writes.dependencies import watched
 from notmodified.writes.log import install as log
@@ -39,10 +39,10 @@ def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
 
 def check_middleware(**kwargs: Any) -> list[checks.CheckMessage]:
     """W001: the middleware is not first, so others change what it has hashed."""
-    if NAME in settings.MIDDLEWARE and settings.MIDDLEWARE[0] != NAME:
+    if conf.MIDDLEWARE in settings.MIDDLEWARE and not conf.is_first():
         return [
             checks.Warning(
-                f"{NAME} is not first in MIDDLEWARE.",
+                f"{conf.MIDDLEWARE} is not first in MIDDLEWARE.",
                 hint="Put it first, so that it sees responses as they are sent.",
                 id="notmodified.W001",
             )

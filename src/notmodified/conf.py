@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -22,6 +22,15 @@ _CHOICES = {
     "CSRF": ("explain", "normalise"),
     "ALTERED_IF_MATCH": ("refuse", "accept"),
 }
+
+
+MIDDLEWARE: Final = "notmodified.middleware.NotModifiedMiddleware"
+
+
+def is_first() -> bool:
+    """Whether no middleware stands around ours, so that who stands around all may answer in its
+    place."""
+    return list(settings.MIDDLEWARE[:1]) == [MIDDLEWARE]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
@@ -39,12 +39,10 @@ from notmodified.validators.content import version_of_content
 
 GetResponse = Callable[[HttpRequest], Any]
 
-NAME: Final = "notmodified.middleware.NotModifiedMiddleware"
-
 
 def is_automatic() -> bool:
     """Whether the project has responses recorded, and so needs the log and its triggers."""
-    return NAME in settings.MIDDLEWARE and conf.current().LEDGER is not None
+    return conf.MIDDLEWARE in settings.MIDDLEWARE and conf.current().LEDGER is not None
 
 
 class NotModifiedMiddleware:

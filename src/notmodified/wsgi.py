@@ -19,6 +19,7 @@ from django.core.handlers.wsgi import get_str_from_wsgi
 from django.core.wsgi import get_wsgi_application as get_django_application
 from django.http.cookie import parse_cookie
 
+from notmodified import conf
 from notmodified.exchange.automatic import surroundings, unmodified
 from notmodified.reasons import Reason, cache_status
 from notmodified.records.store import RECORDS, key_of
@@ -51,7 +52,12 @@ class NotModifiedApplication:
 def _answer(environ: dict[str, Any]) -> list[tuple[str, str]] | None:
     """The header fields of the 304, if a record answers."""
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    if not path.isascii() or "SCRIPT_URL" in environ or "REDIRECT_URL" in environ:
+    if (
+        not conf.is_first()
+        or not path.isascii()
+        or "SCRIPT_URL" in environ
+        or "REDIRECT_URL" in environ
+    ):
         return None
     key = key_of(environ, environ["wsgi.url_scheme"])
     record = unmodified(

@@ -86,7 +86,7 @@ if os.environ.get("TESTS_DEFECT"):
     from notmodified.exchange import automatic
 
     def unproved(read: Any) -> Any:
-        found = read.at.database
+        [found] = {snapshot.database for snapshot in read.at.values()}
         with found._lock:
             return automatic.Proof(found, tuple(read.keys), found._ledger.position())
 

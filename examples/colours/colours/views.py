@@ -15,6 +15,6 @@ def dependencies(request: HttpRequest) -> JsonResponse:
     return JsonResponse(
         {
             path: [list(reason) for record in records for reason in explain(record)]
-            for (_, _, _, path, _), records in RECORDS.items()
+            for (*_, path, _), records in RECORDS.items()
         }
     )

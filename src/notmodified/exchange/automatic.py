@@ -21,6 +21,7 @@ from django.db import connections
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.template import engines
 from django.utils import timezone
 from django.utils.autoreload import file_changed
 from django.utils.translation import trans_real
@@ -30,8 +31,8 @@ from notmodified.exchange import answers
 from notmodified.exchange.conditions import altered, preconditions_in
 from notmodified.http.caching import directives
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Representation, Verdict
-from notmodified.reads.inputs import COOKIE, Cookies, noting
-from notmodified.reads.recorder import Read, Recorder
+from notmodified.reads.inputs import COOKIE, NO_COOKIES, Cookies, noting
+from notmodified.reads.recorder import Read, Recorder, memories
 from notmodified.reasons import Reason, give
 from notmodified.records import databases
 from notmodified.records.headers import headers_of
@@ -51,7 +52,7 @@ def unmodified(
     surroundings: tuple[Any, ...],
 ) -> Record | None:
     """The record that says *not modified* to a request, if it still holds."""
-    if method not in SAFE_TO_REPEAT:
+    if method not in SAFE_TO_REPEAT or has_content(meta):
         return None
     preconditions = preconditions_in(meta)
     if not preconditions:
@@ -61,6 +62,33 @@ def unmodified(
         return None
     verdict = preconditions.judge(method, record.representation, altered=altered())
     return record if verdict is Verdict.NOT_MODIFIED else None
+
+
+def has_content(meta: Mapping[str, Any]) -> bool:
+    """Whether a request says that it has content."""
+    return meta.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in meta
+
+
+def _has_received_content(request: Any) -> bool:
+    """The same for HTTP/2, where content comes unannounced: ASGI hands it over in a file."""
+    if not hasattr(request, "scope") or request.scope.get("http_version") in ("1.0", "1.1"):
+        return False
+    stream = request._stream
+    try:
+        at, end = stream.tell(), stream.seek(0, 2)
+        stream.seek(at)
+    except OSError:
+        return True  # nobody knows
+    return bool(end)
+
+
+@cache
+def _templates_may_change() -> bool:
+    """Whether an engine reads templates anew when their files change, as Jinja2 does under DEBUG.
+    Django's own tells the autoreloader."""
+    return any(
+        getattr(getattr(engine, "env", None), "auto_reload", False) for engine in engines.all()
+    )
 
 
 def scheme_of(request: Any) -> str:
@@ -78,7 +106,7 @@ class Automatic:
         self._method = request.method or ""
         self._key = key_of(request.META, scheme_of(request))
         self._surroundings = surroundings()
-        self._begun = time.time()
+        self._begun, self._arrived = time.time(), time.monotonic()
         self._since: int | None = None
         self.recorder = Recorder(databases.begin, self._objection())
 
@@ -88,9 +116,10 @@ class Automatic:
             return "there is no ledger"
         if self._method != "GET":
             return f"the method is {self._method}"
-        meta = self._request.META
-        if meta.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in meta:
+        if has_content(self._request.META) or _has_received_content(self._request):
             return "the request has content"
+        if _templates_may_change():
+            return "templates are compiled anew when they change"
         return None
 
     def found(self) -> Record | None:
@@ -124,10 +153,15 @@ class Automatic:
         current then. A response that depends on inputs has none: a date cannot tell them apart.
         """
         recorder = self.recorder
-        if recorder.reason is not None or recorder.inputs or len(recorder.reads) != 1:
+        if recorder.reason is not None or len(recorder.reads) != 1:
+            return
+        if any(recorder.inputs.values()) or not recorder.inputs.keys() <= {
+            (COOKIE, settings.SESSION_COOKIE_NAME),
+            NO_COOKIES,
+        }:
             return
         [read] = recorder.reads.values()
-        now = int(read.at.clock)
+        now = int(min(snapshot.clock for snapshot in read.at.values()))
         self._since = now + 1
         known = RECORDS.find(
             self._key, self._request.META, lambda: self._request.COOKIES, self._surroundings
@@ -144,6 +178,9 @@ class Automatic:
         reason = self.recorder.reason or self._objection_to(response)
         if reason is not None:
             return reason
+        self.recorder.remember(memories())
+        if self.recorder.reason is not None:
+            return self.recorder.reason
         proofs = []
         for read in self.recorder.reads.values():
             proof = _proof(read)
@@ -160,8 +197,8 @@ class Automatic:
             self._surroundings,
             tuple(proofs),
             size_of(self._key, headers, values, tuple(proofs)),
-            self.recorder.fresh_for and time.monotonic() + self.recorder.fresh_for,
-            None if names else self._since,
+            self.recorder.fresh_for and self._arrived + self.recorder.fresh_for,
+            self._since,
         )
         RECORDS.put(self._key, record)
         for proof in proofs:
@@ -174,11 +211,9 @@ class Automatic:
         session = getattr(self._request, "session", None)
         if session is None or not session.accessed:
             return True
-        name = settings.SESSION_COOKIE_NAME
-        if session.modified or session.session_key or self._request.COOKIES.get(name):
-            return False
-        self.recorder.note(COOKIE, name, self._request.COOKIES.get(name))
-        return True
+        # That there is no cookie is among the inputs: SessionMiddleware has looked for it.
+        cookie = self._request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        return not (session.modified or session.session_key or cookie)
 
     def _objection_to(self, response: HttpResponseBase) -> str | None:
         """What makes `response` one that cannot be repeated by a 304 to somebody else."""
@@ -205,10 +240,13 @@ def _has_validator(representation: Representation) -> bool:
 
 
 def _proof(read: Read) -> Proof | None:
-    database = read.at.database
+    """The proof that nothing has moved since each connection began to read."""
     keys = tuple(sorted(read.keys))
-    position = database.unmoved(keys, read.at.position)
-    return None if position is None else Proof(database, keys, position)
+    for snapshot in read.at.values():
+        position = snapshot.database.unmoved(keys, snapshot.position)
+        if position is None:
+            return None
+    return Proof(snapshot.database, keys, position)
 
 
 def surroundings() -> tuple[Any, ...]:
@@ -237,3 +275,4 @@ def _code_changed(**kwargs: Any) -> None:
 def _settings_changed(**kwargs: Any) -> None:
     RECORDS.forget()
     _default_language.cache_clear()
+    _templates_may_change.cache_clear()

@@ -27,12 +27,14 @@ _HARMLESS: Final = frozenset(
     {
         *("arraysize", "close", "closed", "connection", "description", "fetchall", "fetchmany"),
         *("fetchone", "format", "itersize", "lastrowid", "messages", "name", "nextset", "query"),
-        *("pgresult", "row_factory", "rowcount", "rownumber", "scroll", "scrollable"),
-        *("setinputsizes", "setoutputsize", "statusmessage", "withhold", "_query", "_executed"),
+        *("row_factory", "scrollable"),
+        *("setinputsizes", "setoutputsize", "withhold", "_query", "_executed"),
         *("_last_executed", "_closed", "adapters", "mogrify", "statement"),
     }
 )
 """What may be asked of a driver's cursor besides running statements."""
+_TELLS: Final = frozenset({"pgresult", "rowcount", "rownumber", "scroll", "statusmessage"})
+"""What tells of rows that nobody fetches."""
 
 
 class _Noting:
@@ -42,7 +44,10 @@ class _Noting:
     _note_rows: recorder.NoteRows | None = None
 
     def __getattr__(self, name: str) -> Any:
-        if name not in _HARMLESS:
+        if name in _TELLS:
+            if self._note_rows is not None:
+                self._note_rows.all()
+        elif name not in _HARMLESS:
             recorder.unseen(f"cursor.{name}()")
         return super().__getattr__(name)  # type: ignore[misc]
 
@@ -52,11 +57,13 @@ class _Noting:
 
     def _execute(self, sql: str, params: Any, *ignored: Any) -> Any:
         self._note_rows = recorder.read(self.db, sql, params)
-        return super()._execute(sql, params, *ignored)  # type: ignore[misc]
+        with recorder.failing():
+            return super()._execute(sql, params, *ignored)  # type: ignore[misc]
 
     def _executemany(self, sql: str, param_list: Any, *ignored: Any) -> Any:
         recorder.read(self.db, sql, None, many=True)
-        return super()._executemany(sql, param_list, *ignored)  # type: ignore[misc]
+        with recorder.failing():
+            return super()._executemany(sql, param_list, *ignored)  # type: ignore[misc]
 
     def fetchone(self) -> Any:
         row = super().__getattr__("fetchone")()  # type: ignore[misc]
@@ -64,8 +71,8 @@ class _Noting:
             self._note_rows((row,))
         return row
 
-    def fetchmany(self, *size: int) -> Any:
-        return self._noted(super().__getattr__("fetchmany")(*size))  # type: ignore[misc]
+    def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
+        return self._noted(super().__getattr__("fetchmany")(*args, **kwargs))  # type: ignore[misc]
 
     def fetchall(self) -> Any:
         return self._noted(super().__getattr__("fetchall")())  # type: ignore[misc]

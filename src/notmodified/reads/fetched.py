@@ -25,8 +25,8 @@ from sqlglot import exp
 
 from notmodified.reads.facts import Reference, Source
 
-_DECIDES: Final = ("group", "having", "distinct", "windows", "locks")
-"""Parts of a SELECT after which its rows are not those of the join."""
+_DECIDES: Final = ("group", "having", "distinct", "windows", "locks", "offset")
+"""Parts of a SELECT after which its rows are not those of the join, or not all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,11 @@ def by_row(node: exp.Select, sources: Mapping[str, Source]) -> dict[str, ByRow]:
     for source in sources.values():
         if source.on is not None:
             _sort(source.on, source.alias if source.outer else None, sources, links, used)
-    if node.args.get("limit") or node.args.get("offset"):
-        used |= _aliases(node.args.get("order"))
+    limit, order = node.args.get("limit"), node.args.get("order")
+    if limit is not None and order is not None:
+        if limit.args.get("offset") or any(_is_ordinal(one.this) for one in order.expressions):
+            return {}
+        used |= _aliases(order)
     for query in node.find_all(exp.Query):
         if query is not node:
             used |= _aliases(query)
@@ -146,6 +149,11 @@ def _sort(
                 links.append(_Link(one, other, of))
                 return
     used |= _aliases(condition)
+
+
+def _is_ordinal(node: Any) -> bool:
+    """Whether an ORDER BY names a selected expression by its number."""
+    return isinstance(node.unnest(), exp.Literal | exp.Placeholder)
 
 
 def _narrowing(node: Any, sources: Mapping[str, Source]) -> Reference | None:

@@ -6,6 +6,7 @@ it may read the clock, a random number, or a table that nobody sees.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from sqlglot import exp
@@ -90,9 +91,9 @@ def impure(node: exp.Expression) -> str | None:
     return node.sql_name()
 
 
-_CLOCK_WORDS: Final = frozenset({"now", "today", "tomorrow", "yesterday"})
+_CLOCK_WORDS: Final = re.compile(r"\b(?:now|today|tomorrow|yesterday)\b", re.IGNORECASE)
 
 
 def is_clock(value: Any) -> bool:
-    """Whether `value` is a text that PostgreSQL and SQLite read as the time it is."""
-    return isinstance(value, str) and value.strip().lower() in _CLOCK_WORDS
+    """Whether `value` is a text that PostgreSQL and SQLite may read as the time it is."""
+    return isinstance(value, str) and len(value) <= 64 and bool(_CLOCK_WORDS.search(value))

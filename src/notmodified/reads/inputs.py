@@ -29,9 +29,13 @@ COOKIE: Final = "cookie"
 _IN_KEY: Final = frozenset(
     {
         *("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "wsgi.url_scheme"),
-        *("HTTP_HOST", "SERVER_NAME", "SERVER_PORT"),
+        *("HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "CONTENT_TYPE"),
     }
 )
+_SECRET: Final = "CSRF_COOKIE"
+"""Where Django's middleware leaves what it has read of a cookie."""
+
+NO_COOKIES: Final = ("meta", "HTTP_COOKIE")
 _COMPARABLE: Final = (str, bytes, int, float, tuple, type(None))
 
 T = TypeVar("T")
@@ -42,20 +46,15 @@ def _eager() -> dict[CodeType, frozenset[str]]:
     """What Django's own middleware reads without shaping any content by it, by the code that reads.
 
     - CommonMiddleware compares the browser's name with DISALLOWED_USER_AGENTS, if there are any.
-    - SessionMiddleware opens the session, which notes itself whether it is used.
     - CsrfViewMiddleware takes the secret out of its cookie; a page that asks for a token is known
       by that.
     - ``get_conditional_response`` judges preconditions, as we do.
     """
-    from django.contrib.sessions.middleware import SessionMiddleware
     from django.middleware.common import CommonMiddleware
     from django.middleware.csrf import CsrfViewMiddleware
     from django.utils.cache import get_conditional_response
 
-    session = frozenset({settings.SESSION_COOKIE_NAME})
     found: dict[Any, frozenset[str]] = {
-        SessionMiddleware.process_request: session,
-        SessionMiddleware.process_response: session,
         CsrfViewMiddleware._get_secret: frozenset({settings.CSRF_COOKIE_NAME}),  # type: ignore[attr-defined]
         CsrfViewMiddleware.process_response: frozenset({"CSRF_COOKIE_NEEDS_UPDATE"}),
         get_conditional_response: frozenset(
@@ -82,16 +81,20 @@ class _Noted(dict[str, T]):
 
     kind = META
 
-    def __init__(self, values: Mapping[str, T], recorder: Recorder) -> None:
+    def __init__(self, values: dict[str, T], recorder: Recorder) -> None:
         super().__init__(values)
         self._recorder = recorder
         self._own: set[str] = set()
+        # Servers look there for what the application has left for them.
+        self._original = values
 
     def _note(self, name: str) -> None:
         recorder = self._recorder
         if recorder.closed or recorder.reason is not None:
             return
-        if name in self._own or (self.kind is META and name in _IN_KEY):
+        if self.kind is META and name in _IN_KEY:
+            return
+        if name in self._own and name != _SECRET:
             return
         if not _shapes_nothing(sys._getframe(2), name):
             self.note_value(name)
@@ -99,7 +102,7 @@ class _Noted(dict[str, T]):
     def note_value(self, name: str) -> None:
         """Note that a value shapes the response, whoever has read it."""
         value = dict.get(self, name)
-        if isinstance(value, _COMPARABLE):
+        if isinstance(value, _COMPARABLE) and name != _SECRET:
             self._recorder.note(self.kind, name, value)
         else:
             self._recorder.spoil(f"request.META[{name!r}]")
@@ -126,28 +129,30 @@ class _Noted(dict[str, T]):
 
     def __setitem__(self, name: str, value: T) -> None:
         self._own.add(name)
+        self._original[name] = value
         super().__setitem__(name, value)
 
     def __delitem__(self, name: str) -> None:
         self._note(name)
         self._own.add(name)
+        self._original.pop(name, None)
         super().__delitem__(name)
 
     def pop(self, name: str, *default: Any) -> Any:
         self._note(name)
         self._own.add(name)
+        self._original.pop(name, None)
         return super().pop(name, *default)
 
     def setdefault(self, name: str, default: Any = None) -> Any:
         self._note(name)
         if not super().__contains__(name):
-            self._own.add(name)
-        return super().setdefault(name, default)
+            self[name] = default
+        return super().__getitem__(name)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        values = dict(*args, **kwargs)
-        self._own.update(values)
-        super().update(values)
+        for name, value in dict(*args, **kwargs).items():
+            self[name] = value
 
     def __ior__(self, other: Any) -> Any:
         self.update(other)
@@ -172,6 +177,15 @@ class _Noted(dict[str, T]):
     def __eq__(self, other: object) -> bool:
         self._note_all()
         return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        self._note_all()
+        return super().__ne__(other)
+
+    def __reduce__(self) -> Any:
+        """Copies and pickles are plain dicts."""
+        self._note_all()
+        return dict, (dict(dict.items(self)),)
 
     __hash__ = None
 
@@ -235,6 +249,24 @@ class _NotedHeaders(HttpHeaders):
         return len(self._store)
 
 
+_SCOPE_IN_KEY: Final = frozenset(
+    {
+        *("type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string"),
+        *("root_path", "server"),
+    }
+)
+
+
+class _NotedScope(_Noted[Any]):
+    """``request.scope`` of ASGI: the same values again, in other forms."""
+
+    kind = "scope"
+
+    def _note(self, name: str) -> None:
+        if name not in _SCOPE_IN_KEY and not _shapes_nothing(sys._getframe(2), name):
+            self._recorder.spoil(f"request.scope[{name!r}]")
+
+
 def noting(request: HttpRequest, recorder: Recorder) -> None:
     """Have `recorder` note what is read of `request` from now on."""
     cookies = request.COOKIES
@@ -242,7 +274,12 @@ def noting(request: HttpRequest, recorder: Recorder) -> None:
     request.META = meta
     if hasattr(request, "environ"):
         request.environ = meta
+    if not cookies:
+        # An empty dict is not asked: whatever looks into it sees that it has nothing.
+        recorder.note(*NO_COOKIES, request.META.get("HTTP_COOKIE"))
     request.COOKIES = _NotedCookies(cookies, recorder)
+    if hasattr(request, "scope"):
+        request.scope = _NotedScope(request.scope, recorder)
     request.__dict__["headers"] = _NotedHeaders(meta)
 
 

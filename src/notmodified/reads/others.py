@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import wraps
 from types import FunctionType
 from typing import Any, Final
 
 from django.contrib.humanize.templatetags import humanize
+from django.core import signing
 from django.core.cache import CacheHandler
+from django.core.files.storage import FileSystemStorage
 from django.template import defaultfilters, defaulttags
 from django.template.loaders import cached, filesystem
-from django.utils import crypto, timezone
+from django.utils import crypto, timesince, timezone
+from django.views.generic import dates
 
 from notmodified.reads.recorder import current, unrecorded, unseen
 
@@ -34,10 +38,13 @@ def install() -> None:
     _note_calls(crypto.get_random_string, _CHANCE)
     _note_method(defaulttags.NowNode, "render", _TIME)
     _note_calls(defaultfilters.random, _CHANCE)
-    for name in ("timesince", "timeuntil"):
-        _note_global(defaultfilters, name, _TIME)
-    for function in (humanize.naturalday, humanize.naturaltime):
+    for function in (humanize.naturalday, humanize.naturaltime, timesince.timesince):
         _note_calls(function, _TIME)
+    _note_calls(dates.timezone_today, _TIME)
+    _note_method(signing.TimestampSigner, "unsign", _TIME)
+    _note_method(defaulttags.LoremNode, "render", _CHANCE)
+    for name in ("exists", "size", "get_accessed_time", "get_created_time", "get_modified_time"):
+        _note_method(FileSystemStorage, name, "a file")
     _note_caches()
     _note_files_and_network()
     timezone._notmodified_noted = True  # type: ignore[attr-defined]
@@ -73,35 +80,47 @@ def _note_method(class_: type, name: str, what: str) -> None:
     setattr(class_, name, noted)
 
 
-def _note_global(module: Any, name: str, what: str) -> None:
-    original: Callable[..., Any] = getattr(module, name)
-
-    def noted(*args: Any, **kwargs: Any) -> Any:
-        unseen(what)
-        return original(*args, **kwargs)
-
-    setattr(module, name, noted)
-
-
 def _note_caches() -> None:
-    original = CacheHandler.__getitem__
+    """On each backend itself: whoever holds one, has it from the handler, and asks for its type."""
+    original = CacheHandler.create_connection
 
-    def noted(self: Any, alias: str) -> Any:
-        if current() is not None:
-            caller = sys._getframe(1).f_globals.get("__name__", "")
-            if not str(caller).startswith("notmodified."):
-                unseen("Django's cache")
-        return original(self, alias)
+    def create_connection(self: Any, alias: str) -> Any:
+        backend = original(self, alias)
+        for name in _CACHE_METHODS:
+            setattr(backend, name, _noting_caller(getattr(backend, name)))
+        return backend
 
-    CacheHandler.__getitem__ = noted  # type: ignore[method-assign]
+    CacheHandler.create_connection = create_connection  # type: ignore[method-assign]
+
+
+_CACHE_METHODS: Final = ("add", "decr", "get", "get_many", "get_or_set", "has_key", "incr", "touch")
+
+
+def _noting_caller(method: Callable[..., Any]) -> Callable[..., Any]:
+    """`method`, noted unless it is this package that asks."""
+
+    @wraps(method)
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        if current() is None:
+            return method(*args, **kwargs)
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        if str(caller).startswith("notmodified."):
+            with unrecorded():
+                return method(*args, **kwargs)
+        unseen("Django's cache")
+        return method(*args, **kwargs)
+
+    return noted
 
 
 _EVENTS: Final = {
     **dict.fromkeys(("open", "os.listdir", "os.scandir", "glob.glob"), "a file"),
     **dict.fromkeys(("socket.connect", "socket.getaddrinfo", "socket.sendto"), "the network"),
+    "sqlite3.connect": "a connection of its own to a database",
     **dict.fromkeys(("subprocess.Popen", "os.system", "os.posix_spawn"), "another program"),
 }
-_CODE: Final = (".py", ".pyc", ".so", ".mo")
+_IMPORTS: Final = ("<frozen importlib", "<frozen zipimport")
+_CODE: Final = (".mo", ".pyc")
 """Endings of files that are part of the program, and are read once."""
 
 
@@ -111,6 +130,8 @@ def _note_files_and_network() -> None:
     def audit(event: str, arguments: tuple[Any, ...]) -> None:
         what = _EVENTS.get(event)
         if what is None or current() is None:
+            return
+        if sys._getframe(1).f_code.co_filename.startswith(_IMPORTS):
             return
         if event == "open" and str(arguments[0]).endswith(_CODE):
             return

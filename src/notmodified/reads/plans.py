@@ -33,6 +33,8 @@ MOST_TEXTS: Final = 4096
 
 _QUERY: Final = re.compile(r"\(*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
 _WRITE: Final = re.compile(r"(?:INSERT|UPDATE|DELETE|REPLACE|MERGE)\b", re.IGNORECASE)
+_HIDES: Final = re.compile(r"/\*M?!|\b(?:E|U&)'", re.IGNORECASE)
+"""Comments that MariaDB and MySQL run, and texts whose characters are written otherwise."""
 _CONTROL: Final = re.compile(
     r"(?:SAVEPOINT|RELEASE|ROLLBACK|BEGIN|START\s+TRANSACTION|COMMIT)\b[^;]*;?\s*\Z", re.IGNORECASE
 )
@@ -167,7 +169,7 @@ class Planner:
             return Plan()
         if _WRITE.match(sql):
             return Plan(writes=True)
-        text = numbered(sql) if _QUERY.match(sql) else None
+        text = numbered(sql) if _QUERY.match(sql) and not _HIDES.search(sql) else None
         if text is None:
             return Plan(reason=f"a statement of this kind: {sql[:40]}", writes=True)
         try:
@@ -211,11 +213,11 @@ class _Analysis:
         if with_ is not None:
             self._refuse_other_parts(with_)
             if with_.args.get("recursive"):
-                names |= {one.alias for one in with_.expressions}
+                names |= {_name(one) for one in with_.expressions}
             for one in with_.expressions:
                 self._refuse_other_parts(one)
                 self.query(one.this, names, {})
-                names |= {one.alias}
+                names |= {_name(one)}
         if isinstance(node, exp.Select):
             self._select(node, names, around, outermost)
             return
@@ -237,6 +239,7 @@ class _Analysis:
             raise NotProvableError(f"the function {name}()")
         if isinstance(node, exp.Literal) and is_clock(node.this):
             raise NotProvableError(f"the time, as {node.this!r}")
+        _refuse_what_nobody_knows(node)
         for _, part in _parts(node):
             self._inside(part, names, around)
 
@@ -290,9 +293,9 @@ class _Analysis:
         self._refuse_other_parts(node)
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
             alias = node.alias_or_name.lower()
-            if node.name in names:
-                return Source(alias, None, None)
             table = node.name.lower()
+            if table in names:
+                return Source(alias, None, None)
             shape = self._schema.get(table)
             if shape is None:
                 reason = self._uncovered.get(table)
@@ -314,8 +317,41 @@ class _Analysis:
                     raise NotProvableError(f"{node.key} with {', '.join(sorted(strange))}")
 
 
+def _name(common_table: Any) -> str:
+    """The name of a common table expression. Where case tells names apart, it might not be the one
+    that is meant."""
+    name = str(common_table.alias)
+    if name != name.lower():
+        raise NotProvableError("a common table expression with capital letters")
+    return name
+
+
 def _parts(node: Any) -> Iterable[tuple[str, exp.Expression]]:
     for key, value in node.args.items():
         for part in value if isinstance(value, list) else [value]:
             if isinstance(part, exp.Expression):
                 yield key, part
+
+
+_WORDS: Final = frozenset(
+    {
+        *("current_catalog", "current_role", "current_schema", "current_user", "localtime"),
+        *("localtimestamp", "session_user", "sysdate", "user", "utc_date", "utc_time"),
+        "utc_timestamp",
+    }
+)
+"""Words that look like columns, and stand for the time or for who asks."""
+
+
+def _refuse_what_nobody_knows(node: exp.Expression) -> None:
+    """Expressions whose value is not that of rows, though no function is called."""
+    if isinstance(node, exp.Parameter | exp.SessionParameter):
+        raise NotProvableError("a variable of the session")
+    if isinstance(node, exp.UnicodeString | exp.ByteString | exp.RawString):
+        raise NotProvableError("a text in another notation")
+    if isinstance(node, exp.In) and node.args.get("field"):
+        raise NotProvableError("IN with a table")
+    if isinstance(node, exp.Lock) and node.args.get("wait") is not None:
+        raise NotProvableError("the locks of others")
+    if isinstance(node, exp.Column) and not node.table and node.name.lower() in _WORDS:
+        raise NotProvableError(f"the word {node.name}")

@@ -13,15 +13,19 @@ Rules of this module:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Final, NamedTuple, Protocol
+from weakref import WeakSet
 
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from notmodified.reads.plans import Fetched, NotProvableError, WritesError
+from notmodified.reasons import logger
 
 
 class Reading(Protocol):
@@ -40,9 +44,10 @@ Begin = Callable[[BaseDatabaseWrapper], Reading]
 
 
 class Read(NamedTuple):
-    """What was read of one database: as it was at `at`, and what it depends on."""
+    """What was read of one database: as it was for each connection by its own position, and what it
+    depends on."""
 
-    at: Any
+    at: dict[int, Any]
     keys: set[str]
 
 
@@ -61,9 +66,20 @@ class NoteRows:
         self._by_rows = by_rows
         self._seen: list[set[Any]] = [set() for _ in by_rows]
 
-    def __call__(self, rows: Iterable[Sequence[Any]]) -> None:
+    def __call__(self, rows: Iterable[Any]) -> None:
         if self._recorder.closed:
             return
+        try:
+            self._note(rows)
+        except Exception:  # rows of a kind that nobody knows
+            logger.debug("rows that cannot be read", exc_info=True)
+            self.all()
+
+    def all(self) -> None:
+        """Every row of the tables counts."""
+        self._keys.update(fetched.table.key for fetched in self._by_rows)
+
+    def _note(self, rows: Iterable[Any]) -> None:
         for fetched, seen in zip(self._by_rows, self._seen, strict=True):
             if len(seen) > MOST_ROWS:
                 continue
@@ -77,6 +93,35 @@ class NoteRows:
                     self._keys.add(dependency.key)
             if len(seen) > MOST_ROWS:
                 self._keys.add(fetched.table.key)
+
+
+class Memory(NamedTuple):
+    """A statement that was run while nobody recorded; its result may have been kept. `parameters`
+    are ``None`` once there were too many."""
+
+    alias: str
+    sql: str
+    parameters: set[tuple[Any, ...]] | None
+
+
+MOST_MEMORIES: Final = 200
+MOST_PARAMETERS: Final = 20
+_memories: Final[dict[tuple[str, str], Memory]] = {}
+
+_SETS: Final = re.compile(
+    r"\s*(?:(?:SET|RESET|USE|ATTACH|DETACH|DISCARD|PRAGMA|LOAD)\b"
+    r"|CREATE\s+(?:OR\s+REPLACE\s+)?(?:LOCAL\s+|GLOBAL\s+)?TEMP)|.*\bset_config\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_HARMLESS_SETS: Final = re.compile(
+    r"\s*(?:SET\s+(?:SESSION\s+|LOCAL\s+)?(?:TRANSACTION|CONSTRAINTS|TIME\s+ZONE|lock_timeout"
+    r"|statement_timeout|lock_wait_timeout|foreign_key_checks)\b"
+    r"|PRAGMA\s+(?:foreign_keys|foreign_key_check|legacy_alter_table|journal_mode|synchronous"
+    r"|busy_timeout|cache_size|table_\w+|index_\w+)\b)",
+    re.IGNORECASE,
+)
+_estranged: Final[WeakSet[Any]] = WeakSet()
+"""The drivers' connections on which names of tables may mean others than elsewhere."""
 
 
 class Recorder:
@@ -119,25 +164,55 @@ class Recorder:
         if self.reason is not None:
             return None
         try:
-            found = self.reads.get(connection.alias)
-            if found is None:
-                # Two threads may both be first: the position that both keep was taken before
-                # either of them runs its statement.
-                found = self.reads.setdefault(
-                    connection.alias, Read(self._begin(connection), set())
-                )
+            found = self.reads.setdefault(connection.alias, Read({}, set()))
+            at = found.at.get(id(connection.connection))
+            if at is None:
+                at = self._began(connection)
+                if at is None:
+                    return None
+                found.at[id(connection.connection)] = at
             positional = parameters if isinstance(parameters, list | tuple) else None
-            found.keys.update(found.at.dependencies(str(sql), positional))
-            by_rows = found.at.by_rows(str(sql))
+            with unrecorded():  # to learn a language takes files
+                found.keys.update(at.dependencies(str(sql), positional))
+                by_rows = at.by_rows(str(sql))
             if by_rows:
                 return NoteRows(self, found.keys, by_rows)
         except WritesError as error:
             self.spoil(str(error))
         except NotProvableError as error:
             self.doubt(str(error))
+        except Exception as error:
+            logger.exception("a statement could not be noted: %s", sql)
+            self.spoil(f"an error: {error}")
         if many:
             self.spoil("one statement many times")
         return None
+
+    def _began(self, connection: BaseDatabaseWrapper) -> Reading | None:
+        try:
+            if connection.connection in _estranged:
+                raise NotProvableError("the connection was set to see other tables")
+            return self._begin(connection)
+        except NotProvableError as error:
+            self.spoil(str(error))
+            return None
+
+    def remember(self, memories: Iterable[Memory]) -> None:
+        """Take in what the process may have kept of earlier readings."""
+        for memory in memories:
+            for parameters in memory.parameters or [None]:
+                try:
+                    connection = connections[memory.alias]
+                    connection.ensure_connection()
+                    found = self.reads.setdefault(memory.alias, Read({}, set()))
+                    at = next(iter(found.at.values()), None) or self._began(connection)
+                    if at is None:
+                        return
+                    found.at.setdefault(id(connection.connection), at)
+                    found.keys.update(at.dependencies(memory.sql, parameters))
+                    found.keys.update(one.table.key for one in at.by_rows(memory.sql))
+                except (NotProvableError, DatabaseError):
+                    continue  # questions about the database itself, most of them
 
     def note(self, kind: str, name: str, value: Any) -> None:
         """Note an input of the request, with the value that it had when it was first read."""
@@ -187,11 +262,50 @@ def read(
 ) -> NoteRows | None:
     """A statement is about to be run in this context. What comes back wants its rows."""
     recorder = _CURRENT.get()
+    if recorder is _NOBODY:
+        return None
+    if _SETS.match(sql) and not _HARMLESS_SETS.match(sql):
+        _estranged.add(connection.connection)
     if recorder is not None and not recorder.closed:
         return recorder.read(connection, sql, parameters, many)
     if _open:
         _spoil_all("a query in another thread")
+    _keep(connection.alias, sql, parameters)
     return None
+
+
+def memories() -> list[Memory]:
+    """What was read while nobody recorded: at the start, by helpers that keep what they know."""
+    return list(_memories.values())
+
+
+def _keep(alias: str, sql: str, parameters: Any) -> None:
+    key = alias, sql
+    kept = _memories.get(key)
+    if kept is None:
+        if len(_memories) >= MOST_MEMORIES or not sql.lstrip("( ")[:6].upper().startswith("SELECT"):
+            return
+        kept = _memories[key] = Memory(alias, sql, set())
+    if kept.parameters is None:
+        return
+    try:
+        kept.parameters.add(tuple(parameters or ()))
+    except TypeError:  # values that cannot be kept, or parameters by name
+        _memories[key] = kept._replace(parameters=None)
+    if len(kept.parameters) > MOST_PARAMETERS:
+        _memories[key] = kept._replace(parameters=None)
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """An error inside tells of something that no ledger does: a lock, a time limit."""
+    try:
+        yield
+    except BaseException:
+        recorder = current()
+        if recorder is not None:
+            recorder.spoil("a statement that failed")
+        raise
 
 
 def unseen(what: str) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from django.apps import apps
 from django.core.signals import setting_changed
-from django.db import DatabaseError
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.dispatch import receiver
 
@@ -89,7 +89,7 @@ class Database:
                     self._verify(connection)
                     position = self._ledger.position_of(driver, self._verified)
                 clock = self._ledger.clock
-        except (LedgerError, DatabaseError) as error:
+        except (LedgerError, Error) as error:
             raise NotProvableError(f"the ledger of {self.alias!r}: {error}") from error
         if position is None or self._planner is None:
             raise NotProvableError(f"the tables of {self.alias!r} are being changed")
@@ -102,7 +102,7 @@ class Database:
         try:
             with self._lock:
                 return self._ledger.unmoved(keys, position)
-        except LedgerError as error:
+        except (LedgerError, Error) as error:
             logger.warning("the ledger of %r did not answer: %s", self.alias, error)
             return None
 
@@ -115,7 +115,7 @@ class Database:
         try:
             with self._lock:
                 self._ledger.compact()
-        except LedgerError as error:
+        except (LedgerError, Error) as error:
             logger.warning("the log of %r was not compacted: %s", self.alias, error)
 
     def _verify(self, connection: BaseDatabaseWrapper) -> None:
@@ -202,9 +202,23 @@ def _ledger(connection: BaseDatabaseWrapper) -> Ledger:
     return MysqlLedger(_connect_to(connection))
 
 
+_OF_THE_HELD: Final = {
+    "postgresql": (
+        "SET default_transaction_isolation = 'read committed'",
+        # Of a log without statistics the planner would read all; one plan is right for every key.
+        "SET enable_seqscan = off",
+        "SET jit = off",
+        "SET plan_cache_mode = force_generic_plan",
+    ),
+    "mysql": ("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",),
+}
+"""What is set for the held connection, whatever the site has set for its own."""
+
+
 def _connect_to(connection: BaseDatabaseWrapper) -> Callable[[], Any]:
     """Makes connections of the driver as Django makes them, in autocommit, for any thread."""
     template = connection.copy()
+    template.settings_dict.get("OPTIONS", {}).pop("pool", None)  # it would never come back
 
     def connect() -> Any:
         with unrecorded():
@@ -218,6 +232,10 @@ def _connect_to(connection: BaseDatabaseWrapper) -> Callable[[], Any]:
 
             # Django's cursors fill in parameters themselves, and prepare nothing.
             driver.cursor_factory, driver.prepare_threshold = Cursor, 5
+        for statement in _OF_THE_HELD.get(wrapper.vendor, ()):
+            cursor = driver.cursor()
+            cursor.execute(statement)
+            cursor.close()
         return driver
 
     return connect

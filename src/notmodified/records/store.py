@@ -37,7 +37,10 @@ def key_of(meta: Mapping[str, Any], scheme: str) -> Key:
     server was asked."""
     return (
         scheme,
-        meta.get("HTTP_HOST") or f"{meta.get('SERVER_NAME')}:{meta.get('SERVER_PORT')}",
+        meta.get("HTTP_HOST") or "",
+        str(meta.get("SERVER_NAME")),
+        str(meta.get("SERVER_PORT")),
+        meta.get("CONTENT_TYPE") or "",
         meta.get("SCRIPT_NAME") or "",
         meta.get("PATH_INFO") or "",
         meta.get("QUERY_STRING") or "",

@@ -6,6 +6,7 @@ which its collation decides, and which MariaDB and MySQL do not do.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +15,11 @@ from django.db import models
 
 MOST_TEXT: Final = 100
 """How many characters a text may have that narrows; of longer ones triggers write down as many."""
+
+MOST_DIGITS: Final = 30
+_UUID: Final = re.compile(
+    r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}(?:\1[0-9a-fA-F]{4}){2}\1[0-9a-fA-F]{12}"
+)
 
 _TEXTS: Final = frozenset(
     {models.CharField, models.EmailField, models.SlugField, models.TextField, models.URLField}
@@ -49,10 +55,12 @@ class Kind(Enum):
         if self is Kind.INTEGER:
             # Of other types the database knows how it rounds them, or what it reads in a text.
             plain = isinstance(value, int) or (
-                isinstance(value, str) and value.isascii() and value.isdecimal()
+                isinstance(value, str)
+                and len(value) <= MOST_DIGITS
+                and value.isascii()
+                and value.isdecimal()
             )
-            return str(int(value)) if plain else None
-        try:
-            return (value if isinstance(value, UUID) else UUID(str(value))).hex
-        except ValueError:
-            return None
+            return str(int(value)) if plain and abs(int(value)) < 10**MOST_DIGITS else None
+        if isinstance(value, UUID):
+            return value.hex
+        return UUID(value).hex if isinstance(value, str) and _UUID.fullmatch(value) else None

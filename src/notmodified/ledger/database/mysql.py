@@ -48,7 +48,8 @@ TABLES: Final = (
 """The statements that make a ledger where there is none."""
 
 _POSITION: Final = (
-    f"SELECT UNIX_TIMESTAMP(SYSDATE(6)), ledger.id, COALESCE((SELECT MAX(id) FROM {LOG}), 0), "
+    f"SELECT UNIX_TIMESTAMP(SYSDATE(6)), ledger.id, "
+    f"COALESCE((SELECT MAX(id) FROM {LOG}), ledger.horizon), "
     f"ledger.forgotten + COALESCE((SELECT SUM(stamp) FROM {LOG}), 0)"
 )
 _FROM: Final = f" FROM {LEDGER} AS ledger WHERE NOT @@GLOBAL.read_only"
@@ -80,20 +81,29 @@ class MysqlLedger:
         return self._position_of(self._ask(_POSITION + _FROM, ()))
 
     def position_of(self, reader: Any, since: Position) -> Position | None:
-        """The position that the next statement on `reader` reads from, or one before it, if nothing
-        has moved everything since `since`. Raises LedgerError.
+        """A position before the next statement on `reader`, if nothing has moved everything since
+        `since`. Raises LedgerError.
 
-        It is asked on `reader` itself: in a transaction that is under way it sees what that sees.
+        In a transaction that is under way, the next statement may see an older state, and what
+        that transaction itself has written. What is asked of `reader` reads no table: that would
+        fix what its transaction sees, or lock the log.
         """
-        return self._unmoved((), since, reader)
+        import MySQLdb
+
+        try:
+            cursor = reader.cursor()
+            cursor.execute("SELECT @@in_transaction")
+            [(under_way,)] = cursor.fetchall()
+        except MySQLdb.Error as error:  # MySQL does not know the word
+            raise LedgerError(str(error)) from error
+        if under_way:
+            raise LedgerError("a transaction was under way already")
+        return self.unmoved((), since)
 
     def unmoved(self, keys: Collection[str], position: Position) -> Position | None:
         """The position now, if none of `keys` has moved since `position`. Raises LedgerError."""
-        return self._unmoved(keys, position, None)
-
-    def _unmoved(self, keys: Collection[str], position: Position, reader: Any) -> Position | None:
         line = position.line
-        found = self._ask(_question(len(keys)), (line, position.sum, line, *keys, line), reader)
+        found = self._ask(_question(len(keys)), (line, position.sum, line, *keys, line))
         now = self._position_of(found)
         if not found[4] or now[:2] != position[:2]:
             return None
@@ -154,16 +164,15 @@ class MysqlLedger:
         self.clock = float(clock)
         return Position(self._life, ledger, int(line), int(total))
 
-    def _ask(self, sql: str, parameters: tuple[Any, ...], reader: Any = None) -> tuple[Any, ...]:
+    def _ask(self, sql: str, parameters: tuple[Any, ...]) -> tuple[Any, ...]:
         import MySQLdb
 
         try:
-            cursor = (reader or self._connection()).cursor()
+            cursor = self._connection().cursor()
             cursor.execute(sql, parameters)
             rows = cursor.fetchall()
         except MySQLdb.Error as error:
-            if reader is None:
-                self.close()
+            self.close()
             raise LedgerError(str(error)) from error
         if len(rows) != 1:
             raise LedgerError(f"no ledger here: {len(rows)} lines in {LEDGER}, or a replica")

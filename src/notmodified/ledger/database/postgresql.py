@@ -67,6 +67,11 @@ WITH now AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS first),
 SELECT 1 FROM moved"""
 
 
+def _server(connection: Any) -> tuple[Any, ...]:
+    info = connection.info
+    return info.host, info.hostaddr, info.port
+
+
 class Position(NamedTuple):
     """A point in the history of one database, during one life of the held connection."""
 
@@ -103,7 +108,10 @@ class PostgresqlLedger:
 
         if reader.info.transaction_status != TransactionStatus.IDLE:
             raise LedgerError("a transaction was under way already")
-        return self.unmoved((), since)
+        now = self.unmoved((), since)
+        if self._held is not None and _server(self._held) != _server(reader):
+            raise LedgerError("the view reads from another server")
+        return now
 
     def unmoved(self, keys: Collection[str], position: Position) -> Position | None:
         """The position now, if none of `keys` has moved since `position`. Raises LedgerError."""

@@ -136,6 +136,8 @@ def _uniques(connection: BaseDatabaseWrapper, name: str) -> list[list[str] | Non
         for _, index, unique, _, partial, *_ in rows("index_list", name):
             if not unique:
                 continue
-            parts = [row[2] for row in rows("index_info", index)]
-            found.append(None if partial or None in parts else parts)
+            parts = [row for row in rows("index_xinfo", index) if row[5]]
+            # Another collation calls equal what the column tells apart.
+            strange = any(row[2] is None or row[4] != "BINARY" for row in parts)
+            found.append(None if partial or strange else [row[2] for row in parts])
     return [unique for number, unique in enumerate(found) if unique not in found[:number]]
