@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from notmodified.reads.recorder import forget_memories
 from notmodified.records import databases
 from notmodified.records.headers import MEMORY
 from notmodified.records.store import RECORDS
@@ -16,6 +17,7 @@ def fresh_memory() -> None:
     """No test remembers another one's pages."""
     MEMORY.forget()
     RECORDS.forget()
+    forget_memories()
 
 
 @pytest.fixture
@@ -27,6 +29,7 @@ def log(request: Any, transactional_db: None) -> Iterator[None]:
     databases.forget()
     if "without_log" not in request.keywords:
         install(connection, databases.all_tables(connection))
+    forget_memories()
     yield
     uninstall(connection)
     databases.forget()

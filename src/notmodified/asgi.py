@@ -69,7 +69,7 @@ async def _answer(scope: Any) -> list[tuple[bytes, bytes]] | None:
     if not await sync_to_async(record.holds, thread_sensitive=False)():
         RECORDS.drop(key, record)
         return None
-    fields = list(record.headers.headers(time.time()).items())
+    fields = record.headers.lines_now(time.time())
     status = cache_status(Reason.UNCHANGED)
     if status is not None:
         fields.append(("Cache-Status", status))

@@ -72,6 +72,6 @@ def _answer(environ: dict[str, Any]) -> list[tuple[str, str]] | None:
     if not record.holds():
         RECORDS.drop(key, record)
         return None
-    fields = list(record.headers.headers(time.time()).items())
+    fields = record.headers.lines_now(time.time())
     status = cache_status(Reason.UNCHANGED)
     return fields if status is None else [*fields, ("Cache-Status", status)]

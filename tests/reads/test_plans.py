@@ -54,6 +54,7 @@ def needs(sql: str, *parameters: object, vendor: str = "sqlite") -> set[str]:
         ("SELECT * FROM book WHERE id = %s", [5.5], "book"),
         ("SELECT * FROM book WHERE id = %s", ["5"], "book.id=5"),
         ("SELECT * FROM book WHERE id = %s", ["5a"], "book"),
+        ("SELECT * FROM book WHERE id = %s", ["9" * 5000], "book"),
         ("SELECT COUNT(*) FROM book WHERE shelf_id = %s", [5], "book.shelf_id=5"),
         ("SELECT 1", [], ""),
     ],
@@ -127,6 +128,7 @@ def test_uuids_are_the_same_however_they_are_written() -> None:
     ("sql", "reason"),
     [
         ("SELECT RANDOM()", "RAND"),
+        ("SELECT 1 IN book", "IN with a table"),
         ("SELECT NOW() FROM book", "CURRENT_TIMESTAMP"),
         ("SELECT CURRENT_TIMESTAMP", "CURRENT_TIMESTAMP"),
         ("SELECT gen_random_uuid()", "UUID"),

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.signals import setting_changed
-from django.db import connections
+from django.db import Error, connections
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -178,7 +178,10 @@ class Automatic:
         reason = self.recorder.reason or self._objection_to(response)
         if reason is not None:
             return reason
-        self.recorder.remember(memories())
+        try:
+            self.recorder.remember(memories())
+        except Error as error:
+            return f"an error: {error}"
         if self.recorder.reason is not None:
             return self.recorder.reason
         proofs = []

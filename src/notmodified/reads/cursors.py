@@ -110,7 +110,7 @@ def install() -> None:
         return prepared
 
     def connect_unrecorded(self: BaseDatabaseWrapper) -> None:
-        with recorder.unrecorded():
+        with recorder.setting_up():
             connect(self)
 
     _prepare_cursor.notes = True  # type: ignore[attr-defined]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import wraps
 from types import FunctionType
 from typing import Any, Final
 
@@ -87,7 +86,7 @@ def _note_caches() -> None:
     def create_connection(self: Any, alias: str) -> Any:
         backend = original(self, alias)
         for name in _CACHE_METHODS:
-            setattr(backend, name, _noting_caller(getattr(backend, name)))
+            setattr(backend, name, _noting_caller(backend, name))
         return backend
 
     CacheHandler.create_connection = create_connection  # type: ignore[method-assign]
@@ -96,19 +95,19 @@ def _note_caches() -> None:
 _CACHE_METHODS: Final = ("add", "decr", "get", "get_many", "get_or_set", "has_key", "incr", "touch")
 
 
-def _noting_caller(method: Callable[..., Any]) -> Callable[..., Any]:
-    """`method`, noted unless it is this package that asks."""
+def _noting_caller(backend: Any, name: str) -> Callable[..., Any]:
+    """A method of `backend`, noted unless it is this package that asks."""
 
-    @wraps(method)
     def noted(*args: Any, **kwargs: Any) -> Any:
+        method = getattr(type(backend), name)
         if current() is None:
-            return method(*args, **kwargs)
+            return method(backend, *args, **kwargs)
         caller = sys._getframe(1).f_globals.get("__name__", "")
         if str(caller).startswith("notmodified."):
             with unrecorded():
-                return method(*args, **kwargs)
+                return method(backend, *args, **kwargs)
         unseen("Django's cache")
-        return method(*args, **kwargs)
+        return method(backend, *args, **kwargs)
 
     return noted
 

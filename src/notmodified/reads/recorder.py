@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Final, NamedTuple, Protocol
-from weakref import WeakSet
 
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from notmodified.reads.plans import Fetched, NotProvableError, WritesError
@@ -120,8 +119,8 @@ _HARMLESS_SETS: Final = re.compile(
     r"|busy_timeout|cache_size|table_\w+|index_\w+)\b)",
     re.IGNORECASE,
 )
-_estranged: Final[WeakSet[Any]] = WeakSet()
-"""The drivers' connections on which names of tables may mean others than elsewhere."""
+_ESTRANGED: Final = "_notmodified_estranged"
+"""On a connection: that of the driver, if names of tables may mean others there than elsewhere."""
 
 
 class Recorder:
@@ -190,7 +189,7 @@ class Recorder:
 
     def _began(self, connection: BaseDatabaseWrapper) -> Reading | None:
         try:
-            if connection.connection in _estranged:
+            if getattr(connection, _ESTRANGED, None) is connection.connection:
                 raise NotProvableError("the connection was set to see other tables")
             return self._begin(connection)
         except NotProvableError as error:
@@ -200,19 +199,21 @@ class Recorder:
     def remember(self, memories: Iterable[Memory]) -> None:
         """Take in what the process may have kept of earlier readings."""
         for memory in memories:
+            if memory.alias not in connections:
+                continue  # one that was made to create a database
+            found = self.reads.setdefault(memory.alias, Read({}, set()))
+            at = next(iter(found.at.values()), None)
+            if at is None:
+                connection = connections[memory.alias]
+                connection.ensure_connection()
+                at = self._began(connection)
+                if at is None:
+                    return
+                found.at[id(connection.connection)] = at
             for parameters in memory.parameters or [None]:
-                try:
-                    connection = connections[memory.alias]
-                    connection.ensure_connection()
-                    found = self.reads.setdefault(memory.alias, Read({}, set()))
-                    at = next(iter(found.at.values()), None) or self._began(connection)
-                    if at is None:
-                        return
-                    found.at.setdefault(id(connection.connection), at)
+                with suppress(NotProvableError):  # they ask about the database itself, mostly
                     found.keys.update(at.dependencies(memory.sql, parameters))
                     found.keys.update(one.table.key for one in at.by_rows(memory.sql))
-                except (NotProvableError, DatabaseError):
-                    continue  # questions about the database itself, most of them
 
     def note(self, kind: str, name: str, value: Any) -> None:
         """Note an input of the request, with the value that it had when it was first read."""
@@ -247,10 +248,19 @@ def recording(recorder: Recorder) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
-@contextmanager
-def unrecorded() -> Iterator[None]:
+def unrecorded() -> AbstractContextManager[None]:
     """What is read inside is our own business, and shapes no response."""
-    token = _CURRENT.set(_NOBODY)
+    return _within(_NOBODY)
+
+
+def setting_up() -> AbstractContextManager[None]:
+    """What is read inside belongs to a connection; receivers may keep some of it."""
+    return _within(_CURRENT.get() if _CURRENT.get() is _NOBODY else _SETTING_UP)
+
+
+@contextmanager
+def _within(recorder: Recorder | None) -> Iterator[None]:
+    token = _CURRENT.set(recorder)
     try:
         yield
     finally:
@@ -264,8 +274,11 @@ def read(
     recorder = _CURRENT.get()
     if recorder is _NOBODY:
         return None
+    if recorder is _SETTING_UP:
+        _keep(connection.alias, sql, parameters)
+        return None
     if _SETS.match(sql) and not _HARMLESS_SETS.match(sql):
-        _estranged.add(connection.connection)
+        setattr(connection, _ESTRANGED, connection.connection)
     if recorder is not None and not recorder.closed:
         return recorder.read(connection, sql, parameters, many)
     if _open:
@@ -277,6 +290,11 @@ def read(
 def memories() -> list[Memory]:
     """What was read while nobody recorded: at the start, by helpers that keep what they know."""
     return list(_memories.values())
+
+
+def forget_memories() -> None:
+    """Take it that nothing was kept."""
+    _memories.clear()
 
 
 def _keep(alias: str, sql: str, parameters: Any) -> None:
@@ -326,3 +344,4 @@ def _nobody(connection: BaseDatabaseWrapper) -> Reading:
 
 
 _NOBODY: Final = Recorder(_nobody, "nobody records")
+_SETTING_UP: Final = Recorder(_nobody, "a connection is set up")

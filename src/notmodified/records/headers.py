@@ -51,6 +51,14 @@ class RememberedHeaders:
     expires_after: int | None
     marks: tuple[tuple[str, object], ...]
     csrf_masked: bool
+    lines: tuple[tuple[str, str], ...] = ()
+    """The same fields, for who answers without Django."""
+
+    def lines_now(self, now: float) -> list[tuple[str, str]]:
+        """The fields, for an answer that is made `now`."""
+        if self.expires_after is None:
+            return list(self.lines)
+        return [*self.lines, ("Expires", format_date(int(now) + self.expires_after))]
 
     def headers(self, now: float) -> ResponseHeaders:
         """The fields, for an answer that is made `now`."""
@@ -72,7 +80,8 @@ def headers_of(response: HttpResponseBase, *, csrf_masked: bool, now: float) -> 
     for name, value in repeated_in_304(response.items()):
         if name.lower() not in left_out:
             fields[name] = value
-    return RememberedHeaders(fields, expires_after, marks_of(response), csrf_masked)
+    lines = tuple(fields.items())
+    return RememberedHeaders(fields, expires_after, marks_of(response), csrf_masked, lines)
 
 
 def marks_of(response: HttpResponseBase) -> tuple[tuple[str, object], ...]:

@@ -84,10 +84,9 @@ class Record:
             position = proof.database.unmoved(proof.keys, proof.position)
             if position is None:
                 return False
-            if position is not proof.position:
-                renewed.append(proof._replace(position=position))
-            else:
-                renewed.append(proof)
+            renewed.append(
+                proof if position is proof.position else proof._replace(position=position)
+            )
         # Another thread may put an older proof in its place: that is as true.
         self.proofs = tuple(renewed)
         return True

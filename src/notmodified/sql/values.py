@@ -50,7 +50,7 @@ class Kind(Enum):
     def canonical(self, value: Any) -> str | None:
         """`value` as text that is equal where the database calls it equal, or ``None``."""
         if self is Kind.TEXT:
-            plain = isinstance(value, str) and len(value) <= MOST_TEXT and "\0" not in value
+            plain = isinstance(value, str) and len(value) <= MOST_TEXT and value.isprintable()
             return str(value) if plain else None
         if self is Kind.INTEGER:
             # Of other types the database knows how it rounds them, or what it reads in a text.

@@ -40,6 +40,9 @@ TABLES: Final = (
 )
 """The statements that make a ledger where there is none."""
 
+_BETWEEN: Final = "\x1e"
+"""Between keys, of which none holds it: one text is sent faster than a list."""
+
 _HISTORY: Final = (
     f"concat_ws('/', ledger.id, ledger.tableoid, pg_postmaster_start_time()) "
     f"FROM {LEDGER} AS ledger WHERE NOT pg_is_in_recovery()"
@@ -48,13 +51,14 @@ _NOW: Final = "extract(epoch FROM clock_timestamp())::float8, pg_current_snapsho
 _POSITION: Final = f"SELECT {_NOW}, {_HISTORY}"
 _UNMOVED: Final = f"""
 SELECT {_NOW},
-       ledger.horizon <= pg_snapshot_xmin(%(snapshot)s::pg_snapshot) AND NOT EXISTS (
-           SELECT 1 FROM {LOG} WHERE key = ANY(%(keys)s)
-           AND transaction >= pg_snapshot_xmin(%(snapshot)s::pg_snapshot)
-           AND NOT pg_visible_in_snapshot(transaction, %(snapshot)s::pg_snapshot)),
+       CASE WHEN pg_current_snapshot()::text = %(snapshot)s::text THEN true
+       ELSE ledger.horizon <= pg_snapshot_xmin(%(snapshot)s::text::pg_snapshot) AND NOT EXISTS (
+           SELECT 1 FROM {LOG} WHERE key = ANY(string_to_array(%(keys)s::text, '{_BETWEEN}'))
+           AND transaction >= pg_snapshot_xmin(%(snapshot)s::text::pg_snapshot)
+           AND NOT pg_visible_in_snapshot(transaction, %(snapshot)s::text::pg_snapshot)) END,
        {_HISTORY}"""
 """What came before the snapshot's first running transaction is visible in it, so the index of the
-log is read from there on only."""
+log is read from there on only. While nothing was committed, the snapshot is the same."""
 
 _COMPACT: Final = f"""
 WITH now AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS first),
@@ -115,7 +119,7 @@ class PostgresqlLedger:
 
     def unmoved(self, keys: Collection[str], position: Position) -> Position | None:
         """The position now, if none of `keys` has moved since `position`. Raises LedgerError."""
-        asked = {"keys": [*keys, EVERYTHING], "snapshot": position.snapshot}
+        asked = {"keys": _BETWEEN.join((*keys, EVERYTHING)), "snapshot": position.snapshot}
         self.clock, snapshot, unmoved, history = self._ask(_UNMOVED, asked)
         now = Position(self._life, history, snapshot)
         return now if unmoved and now[:2] == position[:2] else None

@@ -70,6 +70,7 @@ class SqliteLedger:
         self._written = 0
         self._life = 0
         self.clock = 0.0
+        self._seen: tuple[Any, Position | None] = (None, None)
 
     def position(self) -> Position:
         """The position now. Raises LedgerError."""
@@ -85,7 +86,24 @@ class SqliteLedger:
 
     def unmoved(self, keys: Collection[str], position: Position) -> Position | None:
         """The position now, if none of `keys` has moved since `position`. Raises LedgerError."""
-        return self._unmoved(keys, position, None)
+        version = self._version()
+        if version == self._seen[0] and position == self._seen[1]:
+            return position  # nobody has committed anything
+        now = self._unmoved(keys, position, None)
+        if now is not None:
+            self._seen = version, now
+        return now
+
+    def _version(self) -> Any:
+        """What changes with every commit of others, as this connection and the file system see
+        it."""
+        try:
+            connection = self._connection()
+            version = connection.execute("PRAGMA data_version").fetchall()
+            return self._life, self._written, version
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            raise LedgerError(f"{self._path}: {error}") from error
 
     def _unmoved(
         self, keys: Collection[str], position: Position, reader: sqlite3.Connection | None

@@ -30,7 +30,7 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
     table = schema[name]
     for event, rows in _ROWS.items():
         lines = [f"SELECT {_text(name)} AS line"]
-        lines += [line for row in rows for line in _keys(connection, name, table, row)]
+        lines += [line for row in rows for line in _keys(connection, name, table, row, event)]
         lines += _shape(connection, name, table, event)
         if event != "INSERT":
             for other in sorted(_reached(connection, name)):
@@ -43,13 +43,18 @@ def _text(*parts: str) -> str:
     return "'" + SEPARATOR.join(parts).replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _keys(connection: BaseDatabaseWrapper, name: str, table: Table, row: str) -> Iterator[str]:
-    """The keys of the row OLD or NEW of a trigger."""
+def _keys(
+    connection: BaseDatabaseWrapper, name: str, table: Table, row: str, event: str
+) -> Iterator[str]:
+    """The keys of the row OLD or NEW of a trigger; of an update, the new ones where they differ."""
     for column, narrowing in sorted(table.narrowing.items()):
         value = f"{row}.{connection.ops.quote_name(narrowing.name)}"
         text = f"LOWER(REPLACE({value}, '-', ''))" if narrowing.kind is Kind.UUID else value
+        other = f"OLD.{connection.ops.quote_name(narrowing.name)}"
+        differs = f" AND NOT ({value} <=> {other})" if (row, event) == ("NEW", "UPDATE") else ""
         yield (
-            f"SELECT CONCAT({_text(name, column, '')}, {text}) FROM DUAL WHERE {value} IS NOT NULL"
+            f"SELECT CONCAT({_text(name, column, '')}, {text}) FROM DUAL "
+            f"WHERE {value} IS NOT NULL{differs}"
         )
 
 
@@ -97,7 +102,7 @@ def _trigger(
     definition = (
         f"AFTER {event} ON {connection.ops.quote_name(table)} FOR EACH ROW "
         f"INSERT INTO {LOG} (`key`, stamp) SELECT line, UUID_SHORT() "
-        f"FROM ({' UNION '.join(lines)}) AS moved"
+        f"FROM ({' UNION ALL '.join(lines)}) AS moved"
     )
     name = LOG_PREFIX + trigger_name(table, definition).rpartition("_")[2]
     create = f"CREATE TRIGGER {connection.ops.quote_name(name)} {definition}"

@@ -40,6 +40,10 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
     shape = f"SELECT {_text(name, SHAPE)}"
     yield _trigger(connection, table.name, "AFTER INSERT", [whole, shape, *new])
     yield _trigger(connection, table.name, "AFTER DELETE", [whole, *old])
+    new = [
+        f"{line} AND NEW.{quote(column.name)} IS NOT OLD.{quote(column.name)}"
+        for line, (_, column) in zip(new, sorted(table.narrowing.items()), strict=True)
+    ]
     changed = " OR ".join(
         f"NEW.{quote(column.name)} IS NOT OLD.{quote(column.name)}"
         for _, column in sorted(table.narrowing.items())
@@ -109,7 +113,8 @@ def _everything(name: str, table: Table) -> list[str]:
 def _trigger(
     connection: BaseDatabaseWrapper, table: str, moment: str, lines: Iterable[str]
 ) -> Trigger:
-    body = " UNION ".join(lines)
+    # Before a row, several indexes may displace the same one.
+    body = (" UNION ALL " if moment.startswith("AFTER") else " UNION ").join(lines)
     definition = (
         f"{moment} ON {connection.ops.quote_name(table)} FOR EACH ROW BEGIN "
         f"INSERT INTO {LOG} (key) {body}; END"

@@ -1,0 +1,257 @@
+"""Stale answers that were found by attack, each kept as it was: none may come back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import User
+from django.db import DatabaseError, connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.test import AsyncClient, Client, RequestFactory, override_settings
+from django.urls import path
+
+from notmodified.reads.recorder import forget_memories
+from tests.automatic.visits import DEFAULT_MIDDLEWARE
+from tests.site.models import Book, Plain, Shelf, Tag
+from tests.site.pages import elsewhere, execute, only_on
+
+VIEW: list[Callable[[HttpRequest], Any]] = []
+
+
+def view(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(str(VIEW[0](request)))
+
+
+urlpatterns = [path("", view)]
+
+
+@pytest.fixture(autouse=True)
+def site(log: None) -> Iterator[None]:
+    with override_settings(
+        ROOT_URLCONF=__name__, MIDDLEWARE=DEFAULT_MIDDLEWARE, NOTMODIFIED={"CACHE_STATUS": True}
+    ):
+        yield
+
+
+def hold(ask: Callable[[HttpRequest], Any], client: Client | None = None, **first: Any) -> Any:
+    """A visitor's copy of a page that `ask` makes."""
+    VIEW[:] = [ask]
+    return (client or Client()).get("/", **first)
+
+
+def check(held: Any, client: Client | None = None, **again: Any) -> None:
+    """Whoever comes back with that copy then has what the view shows."""
+    headers = {"If-None-Match": held.headers["ETag"], **again.pop("headers", {})}
+    answer = (client or Client()).get("/", headers=headers, **again)
+    content = held.content if answer.status_code == 304 else answer.content
+    truth = (client or Client()).get("/", headers=again.get("headers"), **again).content
+    assert content == truth
+
+
+def fill() -> None:
+    for pk in (1, 2, 3):
+        Shelf.objects.create(pk=pk, name="bac"[pk - 1])
+        Book.objects.create(pk=pk, title=str(pk), shelf_id=pk)
+        Tag.objects.create(pk=pk, name=str(pk))
+    Book.objects.get(pk=3).tags.add(1, 2, 3)
+
+
+def rows(sql: str) -> Callable[[HttpRequest], Any]:
+    def ask(request: HttpRequest) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+    return ask
+
+
+def count(request: HttpRequest) -> int:
+    """The number of rows, of which none is fetched."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT b.id, b.shelf_id, s.name FROM site_book b "
+            "LEFT JOIN site_shelf s ON s.id = b.shelf_id"
+        )
+        return int(cursor.rowcount)
+
+
+ROWS: dict[str, tuple[Callable[[HttpRequest], Any], Callable[[], Any]]] = {
+    "rows that an OFFSET skips": (
+        lambda request: list(Shelf.objects.order_by("pk").values_list("pk", "books__title")[2:4]),
+        lambda: Book.objects.create(pk=9, title="x", shelf_id=1),
+    ),
+    "relations that an OFFSET skips": (
+        lambda request: list(Tag.objects.filter(book__shelf_id=3).order_by("pk")[1:3]),
+        lambda: Book.objects.get(pk=3).tags.remove(1),
+    ),
+    "an order by number": (
+        lambda request: list(
+            Book.objects.values_list("pk", "shelf_id", "shelf__name").order_by("shelf__name")[:1]
+        ),
+        lambda: Shelf.objects.filter(pk=3).update(name="0"),
+    ),
+    "a count without rows": (count, lambda: Book.objects.create(pk=9, title="x")),
+    "rows by a slice of MySQL": (
+        lambda request: list(Book.objects.select_related("shelf").order_by("pk")[1:2]),
+        lambda: Book.objects.filter(pk=1).delete(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows(name: str) -> None:
+    fill()
+    forget_memories()
+    ask, write = ROWS[name]
+    held = hold(ask)
+    elsewhere(write)
+    check(held)
+
+
+REQUESTS: dict[str, tuple[Callable[[Any], Any], dict[str, Any], dict[str, Any]]] = {
+    "the type of content": (lambda r: r.content_type, {}, {"CONTENT_TYPE": "application/json"}),
+    "the port": (lambda r: r.get_port(), {"SERVER_PORT": "80"}, {"SERVER_PORT": "8080"}),
+    "a name without a port": (
+        lambda r: r.build_absolute_uri(),
+        {"headers": {"Host": "testserver:80"}},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_requests(name: str) -> None:
+    ask, first, again = REQUESTS[name]
+    check(hold(ask, **first), **again)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda r: r.session.session_key,
+        lambda r: r.session.is_empty(),
+        lambda r: r.META.get("CSRF_COOKIE"),
+        lambda r: json.dumps(r.COOKIES),
+        lambda r: r.COOKIES != {},
+    ],
+)
+def test_cookies(ask: Callable[[Any], Any]) -> None:
+    member = Client()
+    member.force_login(User.objects.create(username="ada"))
+    member.cookies["csrftoken"] = "a" * 32
+    held = hold(ask)
+    check(held, member)
+
+
+def test_a_get_with_content() -> None:
+    def ask(request: HttpRequest) -> Any:
+        return request.read()
+
+    VIEW[:] = [ask]
+    held = Client().get("/")
+    factory: Any = RequestFactory(headers={"If-None-Match": held.headers["ETag"]})
+    request = factory.generic("GET", "/", b"content")
+    answer = Client().request(**request.environ)
+    assert answer.content == b"b'content'"
+
+
+def test_a_scope() -> None:
+    VIEW[:] = [lambda request: request.scope["client"]]
+
+    async def visit() -> str:
+        answer = await AsyncClient().get("/")
+        return str(answer.headers["Cache-Status"])
+
+    assert "not recorded" in async_to_sync(visit)()
+
+
+def test_locks_of_others() -> None:
+    only_on("postgresql")
+    fill()
+
+    def ask(request: HttpRequest) -> Any:
+        with transaction.atomic():
+            return list(Shelf.objects.select_for_update(skip_locked=True).values_list("pk"))
+
+    writer = connection.copy()
+    writer.connect()
+    writer.set_autocommit(False)
+    with writer.cursor() as cursor:
+        cursor.execute("SELECT * FROM site_shelf WHERE id = 1 FOR UPDATE")
+    held = hold(ask)
+    writer.close()
+    check(held)
+
+
+def test_a_statement_that_failed() -> None:
+    def ask(request: HttpRequest) -> Any:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT * FROM missing")
+        except DatabaseError:
+            return "not available"
+
+    assert "not recorded" in hold(ask).headers["Cache-Status"]
+
+
+def test_what_a_process_keeps_of_what_it_read_before() -> None:
+    Plain.objects.create(pk=1, name="a")
+    kept = [Plain.objects.get(pk=1).name]  # outside of any request
+    held = hold(lambda request: kept[0])
+    Plain.objects.update(name="b")
+    kept[:] = ["b"]  # as a signal would have it
+    check(held)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "statements"),
+    [
+        ("postgresql", ["CREATE TEMP TABLE site_plain AS SELECT 1 AS id, 'x'::text AS name"]),
+        ("sqlite", ["CREATE TEMP TABLE site_plain AS SELECT 1 AS id, 'x' AS name"]),
+        ("mysql", ["CREATE TEMPORARY TABLE site_plain AS SELECT 1 AS id, 'x' AS name"]),
+    ],
+)
+def test_a_connection_that_sees_other_tables(vendor: str, statements: list[str]) -> None:
+    only_on(vendor)
+    Plain.objects.create(pk=1, name="a")
+    for statement in statements:
+        execute(statement)
+    held = hold(lambda request: Plain.objects.get(pk=1).name)
+    execute("UPDATE site_plain SET name = 'y'")
+    check(held)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("vendor", "sql"),
+    [
+        ("mysql", "SELECT 1 /*! UNION SELECT COUNT(*) FROM site_plain */"),
+        ("mysql", "SELECT UTC_TIMESTAMP"),
+        ("mysql", "SELECT @x"),
+        ("postgresql", "SELECT 'tomorrow 00:00'::timestamp"),
+        ("postgresql", "SELECT E'no\\167'::timestamp"),
+        ("postgresql", "SELECT current_role"),
+    ],
+)
+def test_sql_that_says_more_than_it_seems(vendor: str, sql: str) -> None:
+    only_on(vendor)
+    assert "not recorded" in hold(rows(sql)).headers["Cache-Status"]
+
+
+class TestNothingBreaks:
+    def test_fetchmany_by_name(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            assert len(cursor.fetchmany(size=10)) == 1
+
+    def test_what_middleware_leaves_for_the_server(self) -> None:
+        def ask(request: HttpRequest) -> str:
+            request.META["REMOTE_USER"] = "ada"
+            return ""
+
+        held = hold(ask)
+        assert held.wsgi_request.environ["REMOTE_USER"] == "ada"
