@@ -1,7 +1,7 @@
 """The desktops' addresses: the same page once per validator.
 
-``/desktops/<username>/<slug>/`` is a view without a decorator, as every page of a site that has said
-nothing. The others are never recorded, so that each shows what its validator does alone.
+``/desktops/<username>/<slug>/`` is a view without a decorator, as every page of a site that has
+said nothing. The others are never recorded, so that each shows what its validator does alone.
 """
 
 from django.urls import path
