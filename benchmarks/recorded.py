@@ -234,7 +234,7 @@ def analysed() -> None:
 def warmed() -> WSGIHandler:
     """The project with our middleware, when modules, templates and plans are loaded: what is loaded
     in the middle of a page keeps that from being recorded."""
-    from notmodified.reads.recorder import forget_memories
+    from notmodified.reads.memories import forget_memories
 
     forget_memories()  # what filled the tables is kept by nobody
     handler = WSGIHandler()

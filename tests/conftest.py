@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from notmodified.reads.recorder import forget_memories
+from notmodified.reads.memories import forget_memories
 from notmodified.records import databases
 from notmodified.records.headers import MEMORY
 from notmodified.records.store import RECORDS

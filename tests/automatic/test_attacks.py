@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import path
 
-from notmodified.reads.recorder import forget_memories
+from notmodified.reads.memories import forget_memories
 from tests.automatic.visits import DEFAULT_MIDDLEWARE
 from tests.site.models import Book, Plain, Shelf, Tag
 from tests.site.pages import elsewhere, execute, only_on

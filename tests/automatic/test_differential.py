@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path
 
-from notmodified.reads.recorder import forget_memories
+from notmodified.reads.memories import forget_memories
 from notmodified.records.databases import Database
 from tests.automatic.visits import DEFAULT_MIDDLEWARE
 from tests.reads import harness

@@ -32,7 +32,8 @@ from notmodified.exchange.conditions import altered, preconditions_in
 from notmodified.http.caching import directives
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Representation, Verdict
 from notmodified.reads.inputs import COOKIE, NO_COOKIES, Cookies, noting
-from notmodified.reads.recorder import Read, Recorder, memories
+from notmodified.reads.memories import memories
+from notmodified.reads.recorder import Read, Recorder
 from notmodified.reasons import Reason, give
 from notmodified.records import databases
 from notmodified.records.headers import headers_of

@@ -2,7 +2,11 @@
 
 - ``facts``: what the conditions of one SELECT say of the rows that count.
 - ``functions``: the functions whose results are their arguments' and nothing else's.
+- ``fetched``: which joined tables count only by the rows that are fetched.
 - ``plans``: SQL text → plan of its dependencies, once per text.
+- ``recorder``: collects what one response is made from; ``noted_rows``, ``memories`` and
+  ``settings_of_connections`` are parts of it.
+- ``cursors``, ``inputs``, ``others``: what it is told by cursors, by the request, by all the rest.
 
 Rule of this room: a dependency may be too wide, never too narrow. What is not understood is *not
 provable*, with a reason, and is never guessed at.

@@ -22,6 +22,7 @@ from typing import Any, Final
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from notmodified.reads import recorder
+from notmodified.reads.noted_rows import NoteRows
 
 _HARMLESS: Final = frozenset(
     {
@@ -41,7 +42,7 @@ class _Noting:
     """In front of a cursor class of Django's."""
 
     db: BaseDatabaseWrapper
-    _note_rows: recorder.NoteRows | None = None
+    _note_rows: NoteRows | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name in _TELLS:

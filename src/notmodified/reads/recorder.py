@@ -13,7 +13,6 @@ Rules of this module:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
@@ -23,6 +22,9 @@ from typing import Any, Final, NamedTuple, Protocol
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from notmodified.reads import settings_of_connections
+from notmodified.reads.memories import Memory, keep
+from notmodified.reads.noted_rows import NoteRows
 from notmodified.reads.plans import Fetched, NotProvableError, WritesError
 from notmodified.reasons import logger
 
@@ -48,79 +50,6 @@ class Read(NamedTuple):
 
     at: dict[int, Any]
     keys: set[str]
-
-
-MOST_ROWS: Final = 500
-"""How many rows of one table a statement may depend on one by one; above that, on all."""
-
-
-class NoteRows:
-    """Notes what a statement's rows show."""
-
-    __slots__ = ("_by_rows", "_keys", "_recorder", "_seen")
-
-    def __init__(self, recorder: Recorder, keys: set[str], by_rows: Sequence[Fetched]) -> None:
-        self._recorder = recorder
-        self._keys = keys
-        self._by_rows = by_rows
-        self._seen: list[set[Any]] = [set() for _ in by_rows]
-
-    def __call__(self, rows: Iterable[Any]) -> None:
-        if self._recorder.closed:
-            return
-        try:
-            self._note(rows)
-        except Exception:  # rows of a kind that nobody knows
-            logger.debug("rows that cannot be read", exc_info=True)
-            self.all()
-
-    def all(self) -> None:
-        """Every row of the tables counts."""
-        self._keys.update(fetched.table.key for fetched in self._by_rows)
-
-    def _note(self, rows: Iterable[Any]) -> None:
-        for fetched, seen in zip(self._by_rows, self._seen, strict=True):
-            if len(seen) > MOST_ROWS:
-                continue
-            for row in rows:
-                value = row[fetched.at]
-                if value in seen:
-                    continue
-                seen.add(value)
-                dependency = fetched.dependency(row)
-                if dependency is not None:
-                    self._keys.add(dependency.key)
-            if len(seen) > MOST_ROWS:
-                self._keys.add(fetched.table.key)
-
-
-class Memory(NamedTuple):
-    """A statement that was run while nobody recorded; its result may have been kept. `parameters`
-    are ``None`` once there were too many."""
-
-    alias: str
-    sql: str
-    parameters: set[tuple[Any, ...]] | None
-
-
-MOST_MEMORIES: Final = 200
-MOST_PARAMETERS: Final = 20
-_memories: Final[dict[tuple[str, str], Memory]] = {}
-
-_SETS: Final = re.compile(
-    r"\s*(?:(?:SET|RESET|USE|ATTACH|DETACH|DISCARD|PRAGMA|LOAD)\b"
-    r"|CREATE\s+(?:OR\s+REPLACE\s+)?(?:LOCAL\s+|GLOBAL\s+)?TEMP)|.*\bset_config\b",
-    re.IGNORECASE | re.DOTALL,
-)
-_HARMLESS_SETS: Final = re.compile(
-    r"\s*(?:SET\s+(?:SESSION\s+|LOCAL\s+)?(?:TRANSACTION|CONSTRAINTS|TIME\s+ZONE|lock_timeout"
-    r"|statement_timeout|lock_wait_timeout|foreign_key_checks)\b"
-    r"|PRAGMA\s+(?:foreign_keys|foreign_key_check|legacy_alter_table|journal_mode|synchronous"
-    r"|busy_timeout|cache_size|table_\w+|index_\w+)\b)",
-    re.IGNORECASE,
-)
-_ESTRANGED: Final = "_notmodified_estranged"
-"""On a connection: that of the driver, if names of tables may mean others there than elsewhere."""
 
 
 class Recorder:
@@ -189,7 +118,7 @@ class Recorder:
 
     def _began(self, connection: BaseDatabaseWrapper) -> Reading | None:
         try:
-            if getattr(connection, _ESTRANGED, None) is connection.connection:
+            if settings_of_connections.are_strange(connection):
                 raise NotProvableError("the connection was set to see other tables")
             return self._begin(connection)
         except NotProvableError as error:
@@ -275,43 +204,15 @@ def read(
     if recorder is _NOBODY:
         return None
     if recorder is _SETTING_UP:
-        _keep(connection.alias, sql, parameters)
+        keep(connection.alias, sql, parameters)
         return None
-    if _SETS.match(sql) and not _HARMLESS_SETS.match(sql):
-        setattr(connection, _ESTRANGED, connection.connection)
+    settings_of_connections.notice(connection, sql)
     if recorder is not None and not recorder.closed:
         return recorder.read(connection, sql, parameters, many)
     if _open:
         _spoil_all("a query in another thread")
-    _keep(connection.alias, sql, parameters)
+    keep(connection.alias, sql, parameters)
     return None
-
-
-def memories() -> list[Memory]:
-    """What was read while nobody recorded: at the start, by helpers that keep what they know."""
-    return list(_memories.values())
-
-
-def forget_memories() -> None:
-    """Take it that nothing was kept."""
-    _memories.clear()
-
-
-def _keep(alias: str, sql: str, parameters: Any) -> None:
-    key = alias, sql
-    kept = _memories.get(key)
-    if kept is None:
-        if len(_memories) >= MOST_MEMORIES or not sql.lstrip("( ")[:6].upper().startswith("SELECT"):
-            return
-        kept = _memories[key] = Memory(alias, sql, set())
-    if kept.parameters is None:
-        return
-    try:
-        kept.parameters.add(tuple(parameters or ()))
-    except TypeError:  # values that cannot be kept, or parameters by name
-        _memories[key] = kept._replace(parameters=None)
-    if len(kept.parameters) > MOST_PARAMETERS:
-        _memories[key] = kept._replace(parameters=None)
 
 
 @contextmanager

@@ -1,0 +1,62 @@
+"""Notes what the rows of a statement show, as they are fetched.
+
+Rule of this module: it never raises into the view. Rows of a kind that nobody knows count as all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
+
+from notmodified.reads.plans import Fetched
+from notmodified.reasons import logger
+
+
+class Recording(Protocol):
+    """Whoever wants to know."""
+
+    closed: bool
+
+
+MOST_ROWS: Final = 500
+"""How many rows of one table a statement may depend on one by one; above that, on all."""
+
+
+class NoteRows:
+    """Notes what a statement's rows show."""
+
+    __slots__ = ("_by_rows", "_keys", "_recorder", "_seen")
+
+    def __init__(self, recorder: Recording, keys: set[str], by_rows: Sequence[Fetched]) -> None:
+        self._recorder = recorder
+        self._keys = keys
+        self._by_rows = by_rows
+        self._seen: list[set[Any]] = [set() for _ in by_rows]
+
+    def __call__(self, rows: Iterable[Any]) -> None:
+        if self._recorder.closed:
+            return
+        try:
+            self._note(rows)
+        except Exception:  # rows of a kind that nobody knows
+            logger.debug("rows that cannot be read", exc_info=True)
+            self.all()
+
+    def all(self) -> None:
+        """Every row of the tables counts."""
+        self._keys.update(fetched.table.key for fetched in self._by_rows)
+
+    def _note(self, rows: Iterable[Any]) -> None:
+        for fetched, seen in zip(self._by_rows, self._seen, strict=True):
+            if len(seen) > MOST_ROWS:
+                continue
+            for row in rows:
+                value = row[fetched.at]
+                if value in seen:
+                    continue
+                seen.add(value)
+                dependency = fetched.dependency(row)
+                if dependency is not None:
+                    self._keys.add(dependency.key)
+            if len(seen) > MOST_ROWS:
+                self._keys.add(fetched.table.key)
