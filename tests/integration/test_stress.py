@@ -17,7 +17,7 @@ import pytest
 from tests.integration.servers import ROOT, free_port, running
 from tests.integration.stress import ROWS, Connect, Stale, stress
 
-SECONDS = 4.0
+SECONDS = 3.0
 
 
 def run(code: str, url: str) -> None:
