@@ -149,7 +149,7 @@ def test_no_304_is_stale(site: Site) -> None:
         seen = stress(url, site.connect, SECONDS)
     print(site.url.partition(":")[0], site.isolation, dict(seen))
     # Otherwise nothing has been shown.
-    assert seen[304] > 100, seen
+    assert seen[304] > 50, seen
     assert seen[200] > 100, seen
 
 
