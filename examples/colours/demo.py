@@ -117,6 +117,9 @@ def visit_everything(console: Console, address: str, env: Environment) -> bool:
         [plain_list, Way("automatic", "/api/colours/", most_queries=0)],
         lambda: by_sqlite3(env, "UPDATE palette_colour SET name = name || '.' WHERE id = 1"),
     )
+    by_sqlite3(
+        env, "UPDATE palette_colour SET name = substr(name, 1, length(name) - 1) WHERE id = 1"
+    )
     rows += made(
         "The desktop again, a plain view too; changed by manage.py add_note",
         Browser(address),

@@ -34,6 +34,7 @@ PAGE = {
     "token": UNCHANGED,
     "table": UNCHANGED,
 }
+AUTOMATIC = {"plain": WITHOUT, "automatic": UNCHANGED}
 _ROW = re.compile(
     r"^ *([a-z][a-z_ -]*?) +((?:200|304)(?: +(?:200|304)){3}) +(\d+) .*?(\w+) *$", re.M
 )
@@ -64,6 +65,7 @@ def test_every_validator_is_right_before_and_after_a_change(
     rows: list[tuple[str, str, int, str]],
 ) -> None:
     expected = [*LIST.items(), *PAGE.items(), *PAGE.items()]
+    expected += [*AUTOMATIC.items(), *AUTOMATIC.items()]
     assert [(name, statuses) for name, statuses, _, _ in rows] == expected
     assert {verdict for _, _, _, verdict in rows} == {"right"}
 
@@ -71,6 +73,14 @@ def test_every_validator_is_right_before_and_after_a_change(
 def test_a_token_asks_the_database_nothing(rows: list[tuple[str, str, int, str]]) -> None:
     anonymous = [queries for name, _, queries, _ in rows if name == "token"][:2]
     assert anonymous == [0, 0]
+
+
+def test_a_page_without_a_decorator_asks_nothing_and_says_what_it_depends_on(
+    once: subprocess.CompletedProcess[str], rows: list[tuple[str, str, int, str]]
+) -> None:
+    assert [queries for name, _, queries, _ in rows if name == "automatic"] == [0, 0]
+    assert re.search(r"/api/colours/ +palette_colour +every row", once.stdout)
+    assert re.search(r"desktops_note +rows with desktop_id = 1", once.stdout)
 
 
 def test_writes_need_the_present_tag(once: subprocess.CompletedProcess[str]) -> None:
@@ -88,13 +98,13 @@ def test_it_serves_until_a_signal_and_ends_what_it_started(
     ) as process:
         assert process.stdout is not None
         output = ""
-        for line in process.stdout:
-            output += line
-            if "Ctrl-C" in line:
-                break
-        assert "0 colours loaded, 200 were there." in output
-        address = re.findall(r"http://127\.0\.0\.1:\d+", output)[-1]
         try:
+            for line in process.stdout:
+                output += line
+                if "Ctrl-C" in line:
+                    break
+            assert "0 colours loaded, 200 were there." in output
+            address = re.findall(r"http://127\.0\.0\.1:\d+", output)[-1]
             assert httpx.get(address + "/", trust_env=False).status_code == 200
         finally:
             process.send_signal(number)
