@@ -125,10 +125,15 @@ class Reader:
 
 
 def stress(
-    url: str, connect: Connect, seconds: float, disturb: Callable[[], None] = lambda: None
+    url: str,
+    connect: Connect,
+    seconds: float,
+    disturb: Callable[[], None] = lambda: None,
+    enough: int | None = None,
 ) -> Counter[int]:
-    """Two writers and two readers for some seconds; `disturb` is called now and then. The statuses
-    that the readers got. Raises Stale."""
+    """Two writers and two readers, until there were `enough` 304s (as many as there are, if
+    ``None``), for so many seconds at most; `disturb` is called now and then. The statuses that the
+    readers got. Raises Stale."""
     world, stop = World(), threading.Event()
     errors: list[BaseException] = []
 
@@ -154,6 +159,8 @@ def stress(
     end = time.monotonic() + seconds
     while time.monotonic() < end and not stop.wait(1):
         disturb()
+        if enough is not None and sum(reader.seen[304] for reader in readers) >= enough:
+            break
     stop.set()
     for thread in threads:
         thread.join()

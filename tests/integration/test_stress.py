@@ -17,7 +17,9 @@ import pytest
 from tests.integration.servers import ROOT, free_port, running
 from tests.integration.stress import ROWS, Connect, Stale, stress
 
-SECONDS = 3.0
+SECONDS = 60.0
+ENOUGH = 100
+"""Fewer 304s would have shown nothing; how long they take is the machine's business."""
 
 
 def run(code: str, url: str) -> None:
@@ -146,18 +148,17 @@ def _server(url: str) -> Connect:
 
 def test_no_304_is_stale(site: Site) -> None:
     with site.serving() as url:
-        seen = stress(url, site.connect, SECONDS)
+        seen = stress(url, site.connect, SECONDS, enough=ENOUGH)
     print(site.url.partition(":")[0], site.isolation, dict(seen))
-    # Otherwise nothing has been shown.
-    assert seen[304] > 50, seen
-    assert seen[200] > 100, seen
+    assert seen[304] >= ENOUGH, seen
+    assert seen[200] >= ENOUGH, seen
 
 
 def test_a_defect_would_be_found(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A recording that is not judged at its end."""
     monkeypatch.setenv("TESTS_DEFECT", "yes")
     with site.serving() as url, pytest.raises(Stale):
-        stress(url, site.connect, 10 * SECONDS)
+        stress(url, site.connect, SECONDS)
 
 
 def test_nor_while_workers_are_killed(site: Site) -> None:
@@ -172,6 +173,6 @@ def test_nor_while_workers_are_killed(site: Site) -> None:
             ).stdout.split()
             os.kill(int(chance.choice(workers[1:])), signal.SIGKILL)
 
-        seen = stress(url, site.connect, SECONDS, kill_a_worker)
-    assert seen[304] > 50, seen
-    assert seen[200] > 50, seen
+        seen = stress(url, site.connect, SECONDS, kill_a_worker, enough=ENOUGH)
+    assert seen[304] >= ENOUGH, seen
+    assert seen[200] >= ENOUGH, seen
