@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
+from django.contrib.sites.models import Site
+from django.contrib.sites.shortcuts import get_current_site
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
@@ -205,6 +207,20 @@ def test_what_a_process_keeps_of_what_it_read_before() -> None:
     Plain.objects.update(name="b")
     kept[:] = ["b"]  # as a signal would have it
     check(held)
+
+
+def test_rows_that_django_keeps_from_another_page() -> None:
+    Site.objects.update_or_create(pk=1, defaults={"domain": "testserver", "name": "a"})
+    Site.objects.clear_cache()
+    forget_memories()
+    with override_settings(SITE_ID=1):
+        hold(lambda request: get_current_site(request).name)
+        held = hold(lambda request: get_current_site(request).name)  # asks the database nothing
+        assert "not recorded" not in held.headers["Cache-Status"]
+        Site.objects.get(pk=1).save()
+        Site(pk=1, domain="testserver", name="b").save()
+        forget_memories()
+        check(held)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,12 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Final
 
+from django.apps import apps
 from django.contrib.humanize.templatetags import humanize
 from django.core import signing
 from django.core.cache import CacheHandler
 from django.core.files.storage import FileSystemStorage
+from django.db import connections, router
 from django.template import defaultfilters, defaulttags
 from django.template.loaders import cached, filesystem
 from django.utils import crypto, timesince, timezone
@@ -45,6 +47,7 @@ def install() -> None:
     for name in ("exists", "size", "get_accessed_time", "get_created_time", "get_modified_time"):
         _note_method(FileSystemStorage, name, "a file")
     _note_caches()
+    _note_rows_in_memory()
     _note_files_and_network()
     timezone._notmodified_noted = True  # type: ignore[attr-defined]
 
@@ -77,6 +80,39 @@ def _note_method(class_: type, name: str, what: str) -> None:
         return original(self, *args, **kwargs)
 
     setattr(class_, name, noted)
+
+
+_IN_MEMORY: Final = {
+    "django.contrib.sites": ("Site", ("_get_site_by_id", "_get_site_by_request")),
+    "django.contrib.contenttypes": (
+        "ContentType",
+        ("get_by_natural_key", "get_for_id", "get_for_model", "get_for_models"),
+    ),
+}
+"""Models of Django that keep rows in the process, and the methods of their managers that give them:
+a page may show a row that another page has read."""
+
+
+def _note_rows_in_memory() -> None:
+    for app, (name, methods) in _IN_MEMORY.items():
+        if apps.is_installed(app):
+            model = apps.get_model(app.rpartition(".")[2], name)
+            for method in methods:
+                _note_rows_of(model, type(model._default_manager), method)
+
+
+def _note_rows_of(model: Any, manager_class: type, name: str) -> None:
+    original = getattr(manager_class, name)
+
+    def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder = current()
+        if recorder is not None and recorder.reason is None:
+            connection = connections[router.db_for_read(model)]
+            connection.ensure_connection()
+            recorder.depend(connection, [model._meta.db_table])
+        return original(self, *args, **kwargs)
+
+    setattr(manager_class, name, noted)
 
 
 def _note_caches() -> None:
