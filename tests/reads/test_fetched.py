@@ -35,6 +35,8 @@ def by_rows(sql: str, vendor: str = "sqlite") -> set[str]:
         (f"SELECT b.id, s.id, s.name {LEFT} WHERE b.id = 1", ""),
         # It decides which rows there are.
         (f"SELECT b.shelf_id, s.name {JOIN} WHERE b.id = 1 ORDER BY s.name LIMIT 1", ""),
+        (f"SELECT b.shelf_id, s.name {JOIN} WHERE b.id = 1 LIMIT 1 OFFSET 1", ""),
+        (f"SELECT b.shelf_id, s.name {JOIN} WHERE b.id = 1 ORDER BY 2 LIMIT 1", ""),
         (f"SELECT b.shelf_id, s.name {JOIN} WHERE b.id = 1 AND s.name = 'a'", ""),
         (f"SELECT b.shelf_id, s.name {LEFT} AND s.name = 'a' WHERE b.id = 1", ""),
         (f"SELECT DISTINCT b.shelf_id, s.name {JOIN} WHERE b.id = 1", ""),
