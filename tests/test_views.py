@@ -245,6 +245,17 @@ class TestWrappingInTheUrlconf:
         assert view.view_class is Base
         assert view(request("PUT")).status_code == 405
 
+    def test_rest_framework_finds_the_docstring(self) -> None:
+        """Its pages for people, and the schemas that are made from views, show it."""
+
+        class Documented(APIView):
+            """What it is for."""
+
+            def get(self, request: Any) -> Response:
+                return Response(self.get_view_description())
+
+        assert tag_v1(Documented.as_view())(request()).data == "What it is for."
+
     def test_a_view_can_be_wrapped_for_both_validators(self) -> None:
         class Dated(Validator):
             def version(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Version:

@@ -163,8 +163,10 @@ def conditioned_class_view(view: Any, conditions: MakeConditions) -> Any:
         answer: HttpResponseBase = cls.dispatch(self, request, *args, **kwargs)
         return answer
 
-    names = {"dispatch": wraps(cls.dispatch)(dispatch), "__module__": cls.__module__}
-    conditional: Any = type(cls.__name__, (cls,), {**names, "__qualname__": cls.__qualname__})
+    # REST framework shows its class's own docstring to people.
+    names = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
+    names["dispatch"] = wraps(cls.dispatch)(dispatch)
+    conditional: Any = type(cls.__name__, (cls,), names)
     initkwargs = getattr(view, "view_initkwargs", None) or getattr(view, "initkwargs", {})
     actions = getattr(view, "actions", None)
     made = conditional.as_view(*([actions] if actions else []), **initkwargs)
