@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "services"
-NAMES = ["postgresql", "mariadb", "redis", "memcached", "nginx"]
+NAMES = ["postgresql", "pgbouncer", "mariadb", "redis", "memcached", "nginx"]
 
 
 class Services:
@@ -121,6 +121,16 @@ def test_what_is_missing_is_asked_of_apt_get(services: Services, tmp_path: Path)
     assert "apt-get update" in said
     assert "apt-get install -y --no-install-recommends redis-server" in said
     assert "not installed" in result.stderr or "not everything is installed" in result.stderr
+
+
+@pytest.mark.services
+@pytest.mark.skipif(not shutil.which("pgbouncer"), reason="pgbouncer is not installed")
+def test_pgbouncer_is_told_that_there_is_no_postgresql(services: Services) -> None:
+    ports = {"NOTMODIFIED_POSTGRESQL_PORT": "1", "NOTMODIFIED_PGBOUNCER_PORT": str(services.port)}
+    refused = services("start", "pgbouncer", **ports)
+    assert refused.returncode == 1
+    assert "there is no postgresql on port 1: start it first" in refused.stderr
+    assert not services.answers()
 
 
 @pytest.mark.services
