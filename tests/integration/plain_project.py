@@ -43,6 +43,11 @@ elif os.environ.get("TESTS_ISOLATION"):
     level = IsolationLevel[os.environ["TESTS_ISOLATION"]]
     DATABASES["default"]["OPTIONS"] = {"isolation_level": level}
 
+if os.environ.get("TESTS_POOLED"):
+    # Behind a pooler, as Django's documentation asks for.
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+    DATABASES["default"]["CONN_MAX_AGE"] = int(os.environ["TESTS_POOLED"])
+
 
 def one(request: HttpRequest, pk: int) -> HttpResponse:
     from tests.site.models import Shelf

@@ -202,19 +202,6 @@ def _ledger(connection: BaseDatabaseWrapper) -> Ledger:
     return MysqlLedger(_connect_to(connection))
 
 
-_OF_THE_HELD: Final = {
-    "postgresql": (
-        "SET default_transaction_isolation = 'read committed'",
-        # Of a log without statistics the planner would read all; one plan is right for every key.
-        "SET enable_seqscan = off",
-        "SET jit = off",
-        "SET plan_cache_mode = force_generic_plan",
-    ),
-    "mysql": ("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",),
-}
-"""What is set for the held connection, whatever the site has set for its own."""
-
-
 def _connect_to(connection: BaseDatabaseWrapper) -> Callable[[], Any]:
     """Makes connections of the driver as Django makes them, in autocommit, for any thread."""
     template = connection.copy()
@@ -232,9 +219,9 @@ def _connect_to(connection: BaseDatabaseWrapper) -> Callable[[], Any]:
 
             # Django's cursors fill in parameters themselves, and prepare nothing.
             driver.cursor_factory, driver.prepare_threshold = Cursor, 5
-        for statement in _OF_THE_HELD.get(wrapper.vendor, ()):
+        elif wrapper.vendor == "mysql":
             cursor = driver.cursor()
-            cursor.execute(statement)
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cursor.close()
         return driver
 

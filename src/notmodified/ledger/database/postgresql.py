@@ -12,7 +12,12 @@ Rules of this module:
 - What was read from another *history* is not judged here. A history is one start of one server
   (which no other server, no promotion by a restart and no restored disk has), the log as the table
   it is (a restored dump makes another), and one life of the held connection: a crash, in which a
-  server without ``synchronous_commit`` may lose what it has shown, ends them all.
+  server without ``synchronous_commit`` may lose what it has shown, and give the numbers of lost
+  transactions to others, ends them all.
+- Behind a *pooler* (pgbouncer in transaction mode) each question may be answered by another of the
+  server's processes, which serves other programs too. There nothing is prepared, and what is set is
+  set for one question. The held connection is then the pooler's, and outlives a crash: what ends
+  in its place is the life of the server's statistics, which recovery resets (``stats_reset``).
 """
 
 from __future__ import annotations
@@ -43,8 +48,17 @@ TABLES: Final = (
 _BETWEEN: Final = "\x1e"
 """Between keys, of which none holds it: one text is sent faster than a list."""
 
+_PROCESS: Final = "pg_backend_pid()"
+"""Ends with a crash, of what a connection without a pooler sees."""
+
+_STATISTICS: Final = "pg_stat_get_bgwriter_stat_reset_time()"
+"""The same behind a pooler."""
+
+_LEAST_BEHIND_A_POOLER: Final = 150000
+"""Before, statistics are kept by a process of their own, which tells of a reset later."""
+
 _HISTORY: Final = (
-    f"concat_ws('/', ledger.id, ledger.tableoid, pg_postmaster_start_time()) "
+    f"concat_ws('/', ledger.id, ledger.tableoid, pg_postmaster_start_time(), {_PROCESS}) "
     f"FROM {LEDGER} AS ledger WHERE NOT pg_is_in_recovery()"
 )
 _NOW: Final = "extract(epoch FROM clock_timestamp())::float8, pg_current_snapshot()::text"
@@ -70,6 +84,21 @@ WITH now AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS first),
      gone AS (DELETE FROM {LOG} USING moved WHERE transaction < moved.horizon)
 SELECT 1 FROM moved"""
 
+_SET: Final = (
+    "SET default_transaction_isolation = 'read committed'",
+    # Of a log without statistics the planner would read all; one plan is right for every key.
+    "SET enable_seqscan = off",
+    "SET jit = off",
+    "SET plan_cache_mode = force_generic_plan",
+)
+"""What is set for the held connection, whatever the site has set for its own."""
+
+_SET_FOR_ONE_QUESTION: Final = (
+    "SET LOCAL transaction_isolation = 'read committed'; "
+    "SET LOCAL enable_seqscan = off; SET LOCAL jit = off; "
+)
+"""The same in front of a question, which is one transaction with it, and one trip."""
+
 
 def _server(connection: Any) -> tuple[Any, ...]:
     info = connection.info
@@ -85,7 +114,8 @@ class Position(NamedTuple):
 
 
 class PostgresqlLedger:
-    """Reads the log of one database. `connect` makes a psycopg connection in autocommit.
+    """Reads the log of one database. `connect` makes a psycopg connection in autocommit, which is
+    ours alone.
 
     Not for several threads at once.
     """
@@ -93,6 +123,7 @@ class PostgresqlLedger:
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
         self._held: Any = None
+        self._pooled = False
         self._life = 0
         self.clock = 0.0
 
@@ -148,9 +179,33 @@ class PostgresqlLedger:
 
         try:
             if self._held is None:
-                self._held = self._connect()
-                self._life += 1
+                self._hold(self._connect())
+            if self._pooled:
+                return self._run_pooled(sql, parameters)
             return self._held.execute(sql, parameters, prepare=True)
         except Error as error:
             self.close()
             raise LedgerError(str(error)) from error
+
+    def _hold(self, connection: Any) -> None:
+        self._held = connection
+        self._life += 1
+        [(process,)] = connection.execute("SELECT pg_backend_pid()", prepare=False)
+        # A pooler introduces itself to its clients by a number of its own.
+        self._pooled = process != connection.info.backend_pid
+        if not self._pooled:
+            for statement in _SET:
+                connection.execute(statement, prepare=False)
+        elif connection.info.server_version < _LEAST_BEHIND_A_POOLER:
+            self.close()
+            raise LedgerError("behind a pooler it takes PostgreSQL 15 or later")
+
+    def _run_pooled(self, sql: str, parameters: dict[str, Any]) -> Any:
+        from psycopg import ClientCursor
+
+        # Several statements go together only if the parameters are in the text.
+        cursor = ClientCursor(self._held)
+        cursor.execute(_SET_FOR_ONE_QUESTION + sql.replace(_PROCESS, _STATISTICS), parameters)
+        while cursor.nextset():
+            pass
+        return cursor
