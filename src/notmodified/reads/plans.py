@@ -7,6 +7,9 @@ Rules of this module:
 - A statement whose result depends on anything but rows (the clock, a random number, a function that
   nobody knows) is *not provable*, and so is one that is not understood.
 - A table that the schema does not know is not covered by anything that would tell of its changes.
+- A view is the query that it stands for. Where a table shows its rows by policies, what these ask
+  counts too; who asks does not, for that is the same as long as the connection is (see
+  ``settings_of_connections``).
 """
 
 from __future__ import annotations
@@ -108,14 +111,22 @@ class Planner:
     """Makes the plans of one database.
 
     `uncovered` are tables that are there, and of whose changes nothing tells, with the reason.
+    `views` are the queries of views. `policies` are the conditions by which tables show their rows.
     """
 
     def __init__(
-        self, vendor: str, schema: Schema, uncovered: Mapping[str, str] | None = None
+        self,
+        vendor: str,
+        schema: Schema,
+        uncovered: Mapping[str, str] | None = None,
+        views: Mapping[str, str] | None = None,
+        policies: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self._vendor = vendor
         self._schema = schema
-        self._uncovered = uncovered or {}
+        self._language = DIALECTS.get(vendor)
+        self._catalogue = _Catalogue(
+            self._language, schema, uncovered or {}, views or {}, policies or {}
+        )
         self.plan = lru_cache(maxsize=MOST_TEXTS)(self._plan)
 
     def dependencies(self, sql: str, parameters: Sequence[Any] | None) -> set[Dependency]:
@@ -173,10 +184,10 @@ class Planner:
         if text is None:
             return Plan(reason=f"a statement of this kind: {sql[:40]}", writes=True)
         try:
-            [tree] = sqlglot.parse(text, dialect=DIALECTS.get(self._vendor))
+            [tree] = sqlglot.parse(text, dialect=self._language)
             if not isinstance(tree, exp.Query):
                 raise NotProvableError(f"a statement of this kind: {sql[:40]}")
-            analysis = _Analysis(self._schema, self._uncovered)
+            analysis = _Analysis(self._catalogue)
             analysis.query(tree, frozenset(), {}, outermost=True)
         except NotProvableError as error:
             return Plan(reason=str(error), writes=isinstance(error, WritesError))
@@ -185,12 +196,21 @@ class Planner:
         return Plan(tuple(analysis.reads))
 
 
+class _Catalogue(NamedTuple):
+    """What is known of a database: see :class:`Planner`."""
+
+    language: str | None
+    schema: Schema
+    uncovered: Mapping[str, str]
+    views: Mapping[str, str]
+    policies: Mapping[str, Sequence[str]]
+
+
 class _Analysis:
     """One walk through one statement."""
 
-    def __init__(self, schema: Schema, uncovered: Mapping[str, str]) -> None:
-        self._schema = schema
-        self._uncovered = uncovered
+    def __init__(self, catalogue: _Catalogue) -> None:
+        self._catalogue = catalogue
         self.reads: list[Read] = []
 
     def query(
@@ -273,9 +293,12 @@ class _Analysis:
     ) -> list[Source]:
         found = []
         from_ = node.args.get("from_")
+        joins = list(node.args.get("joins") or ())
         if from_ is not None:
-            found.append(self._source(from_.this, names))
-        for join in node.args.get("joins") or ():
+            first, inside = _without_brackets(from_.this)
+            found.append(self._source(first, names))
+            joins = [*inside, *joins]
+        for join in joins:
             self._refuse_other_parts(join)
             source = self._source(join.this, names)
             side = str(join.args.get("side") or "").upper()
@@ -296,17 +319,41 @@ class _Analysis:
             table = node.name.lower()
             if table in names:
                 return Source(alias, None, None)
-            shape = self._schema.get(table)
+            if table in self._catalogue.views:
+                self._view(self._catalogue.views[table])
+                return Source(alias, None, None)
+            shape = self._catalogue.schema.get(table)
             if shape is None:
-                reason = self._uncovered.get(table)
+                reason = self._catalogue.uncovered.get(table)
                 raise NotProvableError(reason or f"the table {table}, which no model stands for")
             if node.args.get("alias") and node.args["alias"].columns:
                 raise NotProvableError("columns with other names")
+            for policy in self._catalogue.policies.get(table, ()):
+                self._policy(policy)
             return Source(alias, table, shape)
         if isinstance(node, exp.Subquery):
             self.query(node, names, {})
             return Source(node.alias.lower(), None, None)
         raise NotProvableError(f"{node.key} in FROM")
+
+    def _view(self, text: str) -> None:
+        tree = self._parsed(text)
+        self.query(tree.expression if isinstance(tree, exp.Create) else tree, frozenset(), {})
+
+    def _policy(self, text: str) -> None:
+        tree = self._parsed(f"SELECT {text}")
+        for node in list(tree.find_all(exp.CurrentUser, exp.SessionUser)):
+            node.replace(exp.Literal.string("who asks"))
+        for condition in tree.expressions:
+            self._inside(condition, frozenset(), {})
+
+    def _parsed(self, text: str) -> Any:
+        if _HIDES.search(text):
+            raise NotProvableError("a view that is written in another notation")
+        [tree] = sqlglot.parse(text, dialect=self._catalogue.language)
+        if tree is None:
+            raise NotProvableError("a view whose query we may not see")
+        return tree
 
     @staticmethod
     def _refuse_other_parts(node: Any) -> None:
@@ -315,6 +362,20 @@ class _Analysis:
                 strange = {key for key, value in node.args.items() if value} - understood
                 if strange:
                     raise NotProvableError(f"{node.key} with {', '.join(sorted(strange))}")
+
+
+def _without_brackets(node: Any) -> tuple[Any, list[Any]]:
+    """What stands first in FROM, and the joins that share its brackets, which change nothing:
+    ``(a JOIN b) JOIN c``, as databases write down views."""
+    joins = node.args.get("joins") or []
+    node.set("joins", None)
+    held = node.this
+    if isinstance(node, exp.Subquery) and isinstance(held, exp.Table | exp.Subquery):
+        if node.alias:
+            raise NotProvableError("a name for joined tables")
+        first, inside = _without_brackets(held)
+        return first, [*inside, *joins]
+    return node, joins
 
 
 def _name(common_table: Any) -> str:

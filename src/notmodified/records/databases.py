@@ -32,7 +32,7 @@ from notmodified.ledger.database.sqlite import SqliteLedger
 from notmodified.reads.plans import Fetched, NotProvableError, Planner, WritesError
 from notmodified.reads.recorder import unrecorded
 from notmodified.reasons import logger
-from notmodified.sql.schema import Schema, schema_of, without_texts
+from notmodified.sql.schema import Schema, schema_of, with_families, without_texts
 from notmodified.writes.log import definitions
 from notmodified.writes.log.install import is_supported, states
 
@@ -125,17 +125,30 @@ class Database:
             looking = connection.copy()
             try:
                 tables = all_tables(looking)
+                relations = definitions.relations(looking)
                 found = {state.table.lower(): state for state in states(looking, tables)}
             finally:
                 looking.close()
-        covered = {name: tables[name] for name, state in found.items() if state.covered}
         uncovered = {
-            name: f"the table {name}: "
+            name: f"the table {state.table}: "
             + (state.problem or f"its triggers are missing or disabled ({COMMAND})")
             for name, state in found.items()
             if not state.covered
         }
-        self._planner = Planner(connection.vendor, covered, uncovered)
+        covered, hidden = {}, dict(uncovered)
+        for name in found.keys() - uncovered.keys():
+            untold = sorted(tables[name].below & uncovered.keys())
+            if untold:
+                hidden[name] = uncovered[untold[0]]
+            elif not tables[name].is_part:
+                covered[name] = tables[name]
+        self._planner = Planner(
+            connection.vendor,
+            covered,
+            hidden,
+            {name: one.view for name, one in relations.items() if one.view is not None},
+            {name: one.policies for name, one in relations.items() if one.policies},
+        )
 
     def close(self) -> None:
         self._ledger.close()
@@ -165,7 +178,7 @@ def all_tables(connection: BaseDatabaseWrapper) -> Schema:
     """The tables of all models, and what of them narrows on this database."""
     texts = definitions.plain_texts(connection)
     found = schema_of(apps.get_models(include_auto_created=True), texts=bool(texts))
-    return without_texts(found, texts)
+    return with_families(without_texts(found, texts), definitions.relations(connection))
 
 
 def forget() -> None:

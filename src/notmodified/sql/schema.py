@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import models
 
@@ -29,11 +29,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table, by the name that the database has for it: all its columns, and those that narrow."""
+    """A table, by the name that the database has for it: all its columns, and those that narrow.
+
+    `above` are the tables that show its rows too, `below` those whose rows it shows (partitions,
+    inheritance). `is_part` says that it is known as part of another only.
+    """
 
     name: str
     columns: frozenset[str]
     narrowing: Mapping[str, Column]
+    above: frozenset[str] = frozenset()
+    below: frozenset[str] = frozenset()
+    is_part: bool = False
 
 
 Schema = Mapping[str, Table]
@@ -73,6 +80,34 @@ def without_texts(schema: Schema, plain: Collection[tuple[str, str]]) -> dict[st
             },
         )
         for name, table in schema.items()
+    }
+
+
+class Kin(Protocol):
+    """What the database says of one table: see :class:`Table`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def above(self) -> frozenset[str]: ...
+
+    @property
+    def below(self) -> frozenset[str]: ...
+
+
+def with_families(schema: Schema, there: Mapping[str, Kin]) -> dict[str, Table]:
+    """`schema`, with the tables that show one another's rows by what is `there`, and with those
+    below its own that it did not know."""
+    found = dict(schema)
+    for name in schema.keys() & there.keys():
+        for part in (there[name].below & there.keys()) - schema.keys():
+            found[part] = Table(there[part].name, frozenset(), {}, is_part=True)
+    return {
+        name: replace(table, above=there[name].above, below=there[name].below)
+        if name in there
+        else table
+        for name, table in found.items()
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -99,32 +100,39 @@ def test_no_result_changes_without_a_line_in_the_log() -> None:
     assert changed > 50
 
 
-def _without(row: str) -> Any:
+Lines = list[str]
+Wrong = Callable[[str, Lines], Lines]
+"""What is wrong with the lines of a trigger, by the statement that fires it."""
+
+
+def _without(row: str) -> Wrong:
     """Leaves out the values that rows had (``OLD``), or that they have (``NEW``)."""
-
-    def trigger(self: Any, table: str, moment: str, *rest: Any) -> Any:
-        *others, lines = rest
-        kept = [line for line in lines if row not in line.upper()]
-        return _trigger(self, table, moment, *others, kept or ["SELECT 'nothing' AS line"])
-
-    return trigger
+    return lambda event, lines: [line for line in lines if row not in line.upper()]
 
 
-def _without_event(event: str) -> Any:
-    def trigger(self: Any, table: str, moment: str, *rest: Any) -> Any:
-        *others, lines = rest
-        if moment in (event, f"AFTER {event}"):
-            lines = ["SELECT 'nothing' AS line"]
-        return _trigger(self, table, moment, *others, lines)
-
-    return trigger
+def _without_event(which: str) -> Wrong:
+    return lambda event, lines: [] if event == which else lines
 
 
-def _trigger(*args: Any) -> Any:
-    return _TRIGGER[connection.vendor](*args)
+def _plant(wrong: Wrong, monkeypatch: pytest.MonkeyPatch) -> None:
+    vendor = VENDORS[connection.vendor]
+    nothing = ["SELECT 'nothing' AS line"]
+    if connection.vendor == "postgresql":
+        lines = vendor._lines
 
+        def wrong_lines(*args: Any) -> Lines:
+            return wrong(args[-1], list(lines(*args))) or nothing
 
-_TRIGGER = {name: vendor._trigger for name, vendor in VENDORS.items()}
+        monkeypatch.setattr(vendor, "_lines", wrong_lines)
+        return
+    trigger = vendor._trigger
+
+    def wrong_trigger(self: Any, table: str, moment: str, lines: Lines, *rest: Any) -> Any:
+        event = moment.removeprefix("AFTER ")
+        return trigger(self, table, moment, wrong(event, lines) or nothing, *rest)
+
+    monkeypatch.setattr(vendor, "_trigger", wrong_trigger)
+
 
 MUTANTS = {
     "old values are not written down": _without("OLD"),
@@ -138,9 +146,9 @@ MUTANTS = {
 @pytest.mark.without_log
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS.keys())
 def test_a_defect_in_the_triggers_would_be_found(
-    mutant: Any, monkeypatch: pytest.MonkeyPatch
+    mutant: Wrong, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(VENDORS[connection.vendor], "_trigger", mutant)
+    _plant(mutant, monkeypatch)
     install(connection, harness.schema())
     with pytest.raises(harness.Stale):
         search(range(50, 70))

@@ -13,5 +13,17 @@ LEDGER: Final = "notmodified_ledger"
 EVERYTHING: Final = "*"
 """A move of this key is a move of every key; ledgers ask for it unasked."""
 
+MOST_ROWS: Final = 100
+"""A statement that writes more rows of a table may be taken to write all of them."""
+
+MOST_LINES: Final = 64
+"""The same where there is a trigger per row, which does not see the whole statement: as long as the
+last line but so many is of the same moment, this is one of many rows."""
+
+OPEN: Final = "!"
+"""Where rows are written down one by one: begins a line that says that every row of a table is
+being written. While it is the last line, more such writes need no line; so no position may be taken
+there."""
+
 KEEPS: Final = 100_000
 """A log of fewer lines is not worth compacting, however old they are."""

@@ -14,6 +14,8 @@ Rules of this module:
   stamp of a position that it does not know. (To do so with a write-ahead log beside it corrupts it,
   says SQLite.)
 - The log is never empty, so that there is always a position.
+- After an *open* line writes need not leave lines, so no position may be on it. Whoever needs one
+  writes a line behind it first: a *seal*.
 """
 
 from __future__ import annotations
@@ -22,29 +24,34 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from notmodified.ledger.database.errors import LedgerError
-from notmodified.ledger.database.names import EVERYTHING, KEEPS, LEDGER, LOG
+from notmodified.ledger.database.names import EVERYTHING, KEEPS, LEDGER, LOG, OPEN
 
 TABLES: Final = (
     f"CREATE TABLE IF NOT EXISTS {LEDGER} (next INTEGER NOT NULL)",
     f"INSERT INTO {LEDGER} SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM {LEDGER})",
     (
         f"CREATE TABLE IF NOT EXISTS {LOG} (id INTEGER PRIMARY KEY AUTOINCREMENT, "
-        f"key TEXT NOT NULL, stamp INTEGER NOT NULL DEFAULT (random()))"
+        f"key TEXT NOT NULL, stamp INTEGER NOT NULL DEFAULT (random()), "
+        f"at REAL NOT NULL DEFAULT (julianday('now')))"
     ),
     f"INSERT INTO {LOG} (key) SELECT '{EVERYTHING}' WHERE NOT EXISTS (SELECT 1 FROM {LOG})",
     f"CREATE INDEX IF NOT EXISTS {LOG}_key ON {LOG} (key, id)",
 )
 """The statements that make a ledger where there is none."""
 
-_POSITION: Final = "SELECT log.id, log.stamp, schema.schema_version"
+_POSITION: Final = (
+    f"SELECT log.id, log.stamp, schema.schema_version, substr(log.key, 1, 1) = '{OPEN}'"
+)
 _FROM: Final = (
-    f" FROM (SELECT id, stamp FROM {LOG} ORDER BY id DESC LIMIT 1) AS log,"
+    f" FROM (SELECT id, stamp, key FROM {LOG} ORDER BY id DESC LIMIT 1) AS log,"
     f" pragma_schema_version AS schema"
 )
+_SEAL: Final = f"INSERT INTO {LOG} (key) VALUES ('')"
 
 
 class Position(NamedTuple):
@@ -74,7 +81,13 @@ class SqliteLedger:
 
     def position(self) -> Position:
         """The position now. Raises LedgerError."""
-        return self._position_of(self._ask(_POSITION + _FROM, ()))
+        now, is_open = self._read(None)
+        if is_open:
+            self._seal()
+            now, is_open = self._read(None)
+        if is_open:
+            raise LedgerError("many rows are being written")
+        return now
 
     def position_of(self, reader: sqlite3.Connection, since: Position) -> Position | None:
         """The position that the next statement on `reader` reads from, or one before it, if nothing
@@ -108,7 +121,10 @@ class SqliteLedger:
     def _unmoved(
         self, keys: Collection[str], position: Position, reader: sqlite3.Connection | None
     ) -> Position | None:
-        now = self._position_of(self._ask(_POSITION + _FROM, (), reader))
+        now, is_open = self._read(reader)
+        if is_open and reader is not None:
+            self._seal()
+            now, is_open = self._read(reader)
         if now == position:
             return now
         if (now.life, now.schema) != (position.life, position.schema):
@@ -117,9 +133,25 @@ class SqliteLedger:
             _question(len(keys)), (*keys, position.line, position.line, position.stamp), reader
         )
         now = self._position_of(found)
-        if not found[3] or (now.life, now.schema) != (position.life, position.schema):
+        if not found[4] or (now.life, now.schema) != (position.life, position.schema):
             return None
-        return now
+        return position if found[3] else now
+
+    def _read(self, reader: sqlite3.Connection | None) -> tuple[Position, bool]:
+        """The end of the log, and whether it is an open line."""
+        row = self._ask(_POSITION + _FROM, (), reader)
+        return self._position_of(row), bool(row[3])
+
+    def _seal(self) -> None:
+        """Write a line, unless somebody else is writing; nobody has to wait for it."""
+        with suppress(sqlite3.Error, OSError):
+            connection = self._connection()
+            [(patience,)] = connection.execute("PRAGMA busy_timeout").fetchall()
+            connection.execute("PRAGMA busy_timeout = 0").fetchall()
+            try:
+                connection.execute(_SEAL)
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {patience}").fetchall()
 
     def _position_of(self, row: tuple[Any, ...]) -> Position:
         self.clock = time.time()  # a file is on one machine

@@ -13,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from notmodified.middleware import is_automatic
 from notmodified.records.databases import all_tables
 from notmodified.writes.log import install as log
+from notmodified.writes.log.definitions import watches_definitions
 from notmodified.writes.triggers import install as versions
 
 
@@ -84,7 +85,7 @@ class Command(BaseCommand):
             if state.problem:
                 self.stdout.write(f"  not covered  {state.table}: {state.problem}")
             wrong |= bool(state.missing or state.leftover)
-        if connection.vendor == "postgresql" and not log.watches_definitions(connection):
+        if connection.vendor == "postgresql" and not watches_definitions(connection):
             self.stdout.write(
                 "  no event trigger: changes of tables that migrate does not make are not seen"
             )

@@ -1,55 +1,94 @@
-"""What the database's own catalogue says of tables and triggers, in a question or two.
+"""What the database's own catalogue says of tables, views and triggers, in a question or two.
 
-Rule of this module: where a database has two tables whose names differ by case only, neither can be
-covered.
+Rules of this module:
+
+- Where a database has two tables whose names differ by case only, neither can be covered.
+- On PostgreSQL a table may show the rows of others: its partitions, or those that inherit from it.
+  They are a *family*, and each is told of what happens to the others. Partitions come and go while
+  a site runs, so without an event trigger that says so, no family can be covered; nor can a
+  materialized view, which has nothing else to say when it is refreshed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from notmodified.writes.triggers.vendor import LOG_PREFIX
+
+DEFINITIONS: Final = LOG_PREFIX + "definitions"
+"""PostgreSQL's event trigger, and its function."""
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table or a view. `problem` says why triggers on it would not tell all; `view` is the query
-    that a view stands for."""
+    """A table or a view, by the name that the database has for it.
 
+    `problem` says why triggers on it would not tell all.
+    `view` is the query that a view stands for. `policies` are the conditions by which rows are
+    shown to who asks (row security). `above` are the tables that show the rows of this one, `below`
+    those whose rows this one shows; `is_part` says that it is a partition. `triggers` says whether
+    there is anything that triggers could tell of.
+    """
+
+    name: str
     problem: str | None = None
     view: str | None = None
+    policies: tuple[str, ...] = ()
+    above: frozenset[str] = frozenset()
+    below: frozenset[str] = frozenset()
+    is_part: bool = False
+    triggers: bool = True
 
 
 _RELATIONS: Final = {
     "sqlite": (
-        "SELECT name, type, CASE type WHEN 'view' THEN sql END, 0, 0 FROM sqlite_master "
+        "SELECT name, type, CASE type WHEN 'view' THEN sql END, NULL FROM sqlite_master "
         "WHERE type IN ('table', 'view') AND NOT (type = 'table' AND rootpage = 0)"
     ),
     "postgresql": (
         "SELECT c.relname, c.relkind::text, "
-        "CASE c.relkind WHEN 'v' THEN pg_get_viewdef(c.oid) END, c.relrowsecurity, "
-        "EXISTS (SELECT 1 FROM pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid)) "
+        "CASE c.relkind WHEN 'v' THEN pg_get_viewdef(c.oid) END, "
+        "CASE WHEN c.relrowsecurity THEN ARRAY(SELECT pg_get_expr(p.polqual, p.polrelid) "
+        "FROM pg_policy p WHERE p.polrelid = c.oid AND p.polcmd IN ('*', 'r') "
+        "AND p.polqual IS NOT NULL) END "
         "FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') "
         "AND pg_table_is_visible(c.oid) AND c.relnamespace <> 'pg_catalog'::regnamespace"
     ),
     "mysql": (
-        "SELECT t.table_name, t.table_type, v.view_definition, 0, "
-        "COALESCE(t.engine, 'InnoDB') <> 'InnoDB' FROM information_schema.tables t "
+        # Its own name in front of every table tells nothing.
+        "SELECT t.table_name, IF(COALESCE(t.engine, 'InnoDB') = 'InnoDB', t.table_type, t.engine), "
+        "REPLACE(v.view_definition, CONCAT('`', DATABASE(), '`.'), ''), NULL "
+        "FROM information_schema.tables t "
         "LEFT JOIN information_schema.views v "
         "ON v.table_schema = t.table_schema AND v.table_name = t.table_name "
         "WHERE t.table_schema = DATABASE()"
     ),
 }
-"""Name, kind, the query of a view, whether rows are shown by who asks, and what else is odd."""
+"""Name, kind, the query of a view, and the conditions of row security, if there is any."""
 
-_PLAIN: Final = frozenset({"table", "r", "BASE TABLE"})
+_FAMILIES: Final = (
+    "SELECT p.relname, c.relname, c.relispartition, "
+    "pg_table_is_visible(p.oid) AND pg_table_is_visible(c.oid) "
+    "FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class p ON p.oid = i.inhparent "
+    "JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE p.relkind IN ('r', 'p')"
+)
+"""Who shows whose rows, whether those are of a partition, and whether both are in sight."""
+
+_EVENT_TRIGGER: Final = (
+    "SELECT 1 FROM pg_event_trigger WHERE evtname = %s AND evtenabled IN ('O', 'A')"
+)
+
+_PLAIN: Final = frozenset({"table", "r", "p", "BASE TABLE"})
 _VIEWS: Final = frozenset({"view", "v", "VIEW"})
-_ODD: Final = {
-    "postgresql": "it has partitions, or inherits, or others inherit from it",
-    "mysql": "its engine is not InnoDB",
-}
+_REFRESHED: Final = "m"
+_UNTOLD: Final = (
+    "which nobody tells of without an event trigger (it takes a superuser to run "
+    "manage.py notmodified triggers install)"
+)
 
 
 def relations(connection: BaseDatabaseWrapper) -> Mapping[str, Relation]:
@@ -57,21 +96,71 @@ def relations(connection: BaseDatabaseWrapper) -> Mapping[str, Relation]:
     with connection.cursor() as cursor:
         cursor.execute(_RELATIONS[connection.vendor])
         rows = cursor.fetchall()
+    told = connection.vendor == "postgresql" and watches_definitions(connection)
     found: dict[str, Relation] = {}
-    for name, kind, view, secured, odd in rows:
-        relation = Relation()
+    for name, kind, view, policies in rows:
         if kind in _VIEWS:
-            relation = Relation("it is a view", view)
+            relation = Relation(name, view=view or "", triggers=False)
+        elif kind == _REFRESHED:
+            relation = Relation(
+                name, None if told else f"its refreshing is a thing {_UNTOLD}", triggers=False
+            )
         elif kind not in _PLAIN:
-            relation = Relation("it is no plain table")
-        elif secured:
-            relation = Relation("who asks decides which rows there are (row security)")
-        elif odd:
-            relation = Relation(_ODD[connection.vendor])
+            relation = Relation(name, f"it is no plain table, but {kind}")
+        else:
+            relation = Relation(name, policies=tuple(policies or ()))
         if name.lower() in found:
-            relation = Relation("two tables have this name, in another case")
+            relation = Relation(name, "two tables have this name, in another case")
         found[name.lower()] = relation
+    if connection.vendor == "postgresql":
+        _unite(connection, found, told)
     return found
+
+
+def watches_definitions(connection: BaseDatabaseWrapper) -> bool:
+    """Whether PostgreSQL itself says when definitions are changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EVENT_TRIGGER, [DEFINITIONS])
+        return cursor.fetchone() is not None
+
+
+def _unite(connection: BaseDatabaseWrapper, found: dict[str, Relation], told: bool) -> None:
+    """Say of each relation in `found` who is above and below it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FAMILIES)
+        edges = [(p.lower(), c.lower(), *rest) for p, c, *rest in cursor.fetchall()]
+    down = [(parent, child) for parent, child, *_ in edges]
+    up = [(child, parent) for parent, child in down]
+    hidden = {
+        name for parent, child, _, in_sight in edges if not in_sight for name in (parent, child)
+    }
+    for name in {name for edge in down for name in edge} & found.keys():
+        above, below = reached(name, up), reached(name, down)
+        family = {name, *above, *below}
+        problem = found[name].problem
+        if not told:
+            problem = problem or f"it has partitions or inherits, {_UNTOLD}"
+        elif family & hidden or not family <= found.keys():
+            problem = problem or "of its family, some are not in sight"
+        parts = {child for _, child, is_part, _ in edges if is_part}
+        found[name] = replace(
+            found[name], problem=problem, above=above, below=below, is_part=name in parts
+        )
+    for name, relation in found.items():
+        odd = [one for one in sorted(relation.below & found.keys()) if found[one].problem]
+        if relation.problem is None and odd:
+            found[name] = replace(relation, problem=f"{odd[0]} below it: {found[odd[0]].problem}")
+
+
+def reached(start: str, edges: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Where one comes to from `start` by one edge or more."""
+    edges = list(edges)
+    found: set[str] = set()
+    frontier = {start}
+    while frontier:
+        frontier = {there for here, there in edges if here in frontier} - found
+        found |= frontier
+    return frozenset(found)
 
 
 _TRIGGERS: Final = {

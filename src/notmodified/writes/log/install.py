@@ -9,7 +9,7 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -76,18 +76,21 @@ def is_supported(connection: BaseDatabaseWrapper) -> bool:
 
 
 def states(
-    connection: BaseDatabaseWrapper, schema: Schema, only: Collection[str] | None = None
+    connection: BaseDatabaseWrapper, schema: Schema, only: Set[str] | None = None
 ) -> Iterator[TableState]:
-    """The state of every table in `schema` (or of `only` those) that the database has."""
+    """The state of every table in `schema` (or of `only` those, and what is below them) that the
+    database has."""
     there = definitions.relations(connection)
     present = definitions.triggers(connection, LOG_PREFIX)
     for name in schema:
-        if name not in there or (only is not None and name not in only):
+        if name not in there or there[name].view is not None:
+            continue
+        if only is not None and only.isdisjoint({name, *schema[name].above}):
             continue
         ours = present.get(schema[name].name, set())
         problem = there[name].problem
         expected: tuple[Trigger, ...] = ()
-        if problem is None:
+        if problem is None and there[name].triggers:
             try:
                 expected = tuple(VENDORS[connection.vendor].triggers(connection, name, schema))
             except UncoveredTableError as error:
@@ -103,7 +106,7 @@ def states(
 
 
 def install(
-    connection: BaseDatabaseWrapper, schema: Schema, only: Collection[str] | None = None
+    connection: BaseDatabaseWrapper, schema: Schema, only: Set[str] | None = None
 ) -> list[RefusedTable]:
     """Make the ledger, and the triggers of every table in `schema` (or of `only` those) that is
     there. What is there already stays; what is not wanted any more goes; what was refused comes
@@ -112,6 +115,8 @@ def install(
         _run(connection, _TABLES[connection.vendor])
     except DatabaseError as error:
         return [RefusedTable(LOG, error, _TABLES[connection.vendor])]
+    if connection.vendor == "postgresql":
+        _watch_definitions(connection)  # first: without it, some tables cannot be covered
     refused = []
     for state in states(connection, schema, only):
         if state.covered or state.problem:
@@ -121,15 +126,10 @@ def install(
             _run(connection, sql)
         except DatabaseError as error:
             refused.append(RefusedTable(state.table, error, sql))
-    if connection.vendor == "postgresql":
-        _watch_definitions(connection)
     return refused
 
 
-watches_definitions: Final = postgresql.watches_definitions
-
-
-def uninstall(connection: BaseDatabaseWrapper, only: Collection[str] | None = None) -> None:
+def uninstall(connection: BaseDatabaseWrapper, only: Set[str] | None = None) -> None:
     """Take the triggers away again, of every table or of `only` those; the log stays."""
     present = definitions.triggers(connection, LOG_PREFIX)
     for table, names in sorted(present.items()):
@@ -177,7 +177,7 @@ def mending(connection: BaseDatabaseWrapper, state: TableState) -> Iterator[str]
 
 def _watch_definitions(connection: BaseDatabaseWrapper) -> None:
     """Have PostgreSQL itself say when tables and triggers are altered, if we may."""
-    if not postgresql.watches_definitions(connection):
+    if not definitions.watches_definitions(connection):
         with suppress(DatabaseError):  # most sites are not their database's superuser
             _run(connection, postgresql.WATCH_DEFINITIONS)
 

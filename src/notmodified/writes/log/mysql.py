@@ -19,6 +19,7 @@ from notmodified.ledger.database.names import LOG
 from notmodified.sql.dependencies import ANY, SEPARATOR, SHAPE
 from notmodified.sql.schema import Schema, Table
 from notmodified.sql.values import Kind
+from notmodified.writes.log.definitions import reached
 from notmodified.writes.triggers.mysql import drop
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
 
@@ -78,7 +79,7 @@ def _everything(name: str, table: Table | None) -> list[str]:
     ]
 
 
-def _reached(connection: BaseDatabaseWrapper, name: str) -> set[str]:
+def _reached(connection: BaseDatabaseWrapper, name: str) -> frozenset[str]:
     """The tables whose rows the database itself changes along with those of `name`."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -87,13 +88,7 @@ def _reached(connection: BaseDatabaseWrapper, name: str) -> set[str]:
             "WHERE constraint_schema = DATABASE() AND (delete_rule IN ('CASCADE', 'SET NULL', "
             "'SET DEFAULT') OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT'))"
         )
-        edges = cursor.fetchall()
-    reached: set[str] = set()
-    frontier = {name.lower()}
-    while frontier:
-        frontier = {child for parent, child in edges if parent in frontier} - reached
-        reached |= frontier
-    return reached
+        return reached(name.lower(), cursor.fetchall())
 
 
 def _trigger(

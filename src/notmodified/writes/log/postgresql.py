@@ -1,9 +1,12 @@
 """Triggers for PostgreSQL that append to the log.
 
 One per table and kind of statement, after the statement, on its transition tables: COPY and
-INSERT … SELECT cost one trigger, however many rows there are. TRUNCATE moves every row.
+INSERT … SELECT cost one trigger, however many rows there are. TRUNCATE moves every row, and so does
+a statement on more than ``MOST_ROWS`` rows, which would take longer to write down than to run.
 
 Rules of this module:
+
+- A statement on a table above also reaches the tables below, whose own triggers do not see it.
 
 - A trigger's function runs with its owner's rights and a fixed search path: whoever may write the
   table moves it.
@@ -11,15 +14,16 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notmodified.ledger.database.names import EVERYTHING, LOG
+from notmodified.ledger.database.names import EVERYTHING, LOG, MOST_ROWS
 from notmodified.sql.dependencies import ANY, SEPARATOR, SHAPE
 from notmodified.sql.schema import Schema, Table
 from notmodified.sql.values import MOST_TEXT, Kind
+from notmodified.writes.log.definitions import DEFINITIONS
 from notmodified.writes.triggers.postgresql import drop
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
 
@@ -33,28 +37,55 @@ _ROWS: Final = {
 def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iterator[Trigger]:
     """The triggers that write down what happens to the table `name`."""
     table = schema[name]
+    known = {one for one in schema if not schema[one].is_part}
+    shown = [one for one in (name, *sorted(table.above)) if one in known]
+    below = sorted(table.below & known)
+    everything = [text for one in (*shown, *below) for text in _everything(one, schema[one])]
+    if not everything:
+        return
+    quote = connection.ops.quote_name
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_schema()")
+        [namespace] = cursor.fetchone()
+    log = f"INSERT INTO {quote(namespace)}.{LOG} (key)"
+    whole = f"{log} VALUES {', '.join(f'({text})' for text in everything)};"
     for event, transitions in _ROWS.items():
-        lines = []
-        for transition in transitions:
-            rows = transition.rpartition(" ")[2]
-            lines.append(f"SELECT {_text(name)} FROM {rows}")
-            lines += [
-                f"SELECT {key} FROM {rows} WHERE {column} IS NOT NULL"
-                for key, column in _keys(connection, name, table)
-            ]
-        columns = ", ".join(
-            connection.ops.quote_name(column.name) for _, column in sorted(table.narrowing.items())
+        rows = transitions[-1].rpartition(" ")[2]
+        lines = [line for one in shown for line in _lines(connection, one, schema[one], event)]
+        lines += [
+            f"SELECT {text} FROM {rows}" for one in below for text in _everything(one, schema[one])
+        ]
+        yield _trigger(
+            connection,
+            table.name,
+            f"{event} ON {quote(table.name)} REFERENCING {' '.join(transitions)}",
+            f"IF EXISTS (SELECT FROM {rows} OFFSET {MOST_ROWS}) THEN {whole} "
+            f"ELSE {log} {' UNION '.join(lines)}; END IF;",
         )
-        shape = f"SELECT {_text(name, SHAPE)}"
-        if event == "INSERT":
-            lines.append(f"{shape} FROM new_rows")
-        elif event == "UPDATE" and columns:
-            moved = f"SELECT {columns} FROM new_rows EXCEPT SELECT {columns} FROM old_rows"
-            lines.append(f"{shape} WHERE EXISTS ({moved})")
-        yield _trigger(connection, table.name, event, f"REFERENCING {' '.join(transitions)}", lines)
-    whole = [f"SELECT {_text(name)}", f"SELECT {_text(name, SHAPE)}"]
-    whole += [f"SELECT {_text(name, column, ANY)}" for column in sorted(table.narrowing)]
-    yield _trigger(connection, table.name, "TRUNCATE", "", whole)
+    yield _trigger(connection, table.name, f"TRUNCATE ON {quote(table.name)}", whole)
+
+
+def _lines(connection: BaseDatabaseWrapper, name: str, table: Table, event: str) -> Iterator[str]:
+    """Queries for the keys that a statement on some rows moves."""
+    for transition in _ROWS[event]:
+        rows = transition.rpartition(" ")[2]
+        yield f"SELECT {_text(name)} FROM {rows}"
+        for key, column in _keys(connection, name, table):
+            yield f"SELECT {key} FROM {rows} WHERE {column} IS NOT NULL"
+    columns = ", ".join(
+        connection.ops.quote_name(column.name) for _, column in sorted(table.narrowing.items())
+    )
+    if event == "INSERT":
+        yield f"SELECT {_text(name, SHAPE)} FROM new_rows"
+    elif event == "UPDATE" and columns:
+        moved = f"SELECT {columns} FROM new_rows EXCEPT SELECT {columns} FROM old_rows"
+        yield f"SELECT {_text(name, SHAPE)} WHERE EXISTS ({moved})"
+
+
+def _everything(name: str, table: Table) -> list[str]:
+    """The keys by which every row of a table moves."""
+    columns = [_text(name, column, ANY) for column in sorted(table.narrowing)]
+    return [_text(name), _text(name, SHAPE), *columns]
 
 
 def _text(*parts: str) -> str:
@@ -74,22 +105,16 @@ def _keys(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterator[
         yield f"{_text(name, column, '')} || {value}", quoted
 
 
-def _trigger(
-    connection: BaseDatabaseWrapper, table: str, event: str, transitions: str, lines: Iterable[str]
-) -> Trigger:
+def _trigger(connection: BaseDatabaseWrapper, table: str, on: str, body: str) -> Trigger:
     quote = connection.ops.quote_name
-    body = " UNION ".join(lines)
-    name = LOG_PREFIX + trigger_name(table, f"{event} {body}").rpartition("_")[2]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_schema()")
-        [schema] = cursor.fetchone()
+    name = LOG_PREFIX + trigger_name(table, f"{on} {body}").rpartition("_")[2]
     function = (
         f"CREATE OR REPLACE FUNCTION {quote(name)}() RETURNS trigger LANGUAGE plpgsql "
         f"SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $notmodified$ BEGIN "
-        f"INSERT INTO {quote(schema)}.{LOG} (key) {body}; RETURN NULL; END $notmodified$"
+        f"{body} RETURN NULL; END $notmodified$"
     )
     create = (
-        f"CREATE TRIGGER {quote(name)} AFTER {event} ON {quote(table)} {transitions} "
+        f"CREATE TRIGGER {quote(name)} AFTER {on} "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {quote(name)}()"
     )
     return Trigger(table, name, (function, create), drop(connection, table, name))
@@ -97,17 +122,18 @@ def _trigger(
 
 # Statements that change definitions
 
-_DEFINITIONS: Final = LOG_PREFIX + "definitions"
 _TAGS: Final = (
     *("ALTER TABLE", "CREATE TABLE", "CREATE TABLE AS", "DROP TABLE", "SELECT INTO"),
     *("CREATE TRIGGER", "ALTER TRIGGER", "DROP TRIGGER", "CREATE VIEW", "ALTER VIEW", "DROP VIEW"),
     *("CREATE RULE", "ALTER RULE", "DROP RULE", "CREATE POLICY", "ALTER POLICY", "DROP POLICY"),
     *("CREATE FUNCTION", "ALTER FUNCTION", "DROP FUNCTION", "ALTER SCHEMA", "DROP SCHEMA"),
+    *("CREATE MATERIALIZED VIEW", "ALTER MATERIALIZED VIEW", "DROP MATERIALIZED VIEW"),
+    "REFRESH MATERIALIZED VIEW",
 )
 
 WATCH_DEFINITIONS: Final = (
     (
-        f"CREATE OR REPLACE FUNCTION {_DEFINITIONS}() RETURNS event_trigger LANGUAGE plpgsql "
+        f"CREATE OR REPLACE FUNCTION {DEFINITIONS}() RETURNS event_trigger LANGUAGE plpgsql "
         f"SECURITY DEFINER AS $notmodified$ BEGIN "
         f"IF TG_TAG NOT LIKE 'DROP %' AND NOT EXISTS (SELECT 1 FROM "
         f"pg_event_trigger_ddl_commands() WHERE schema_name IS DISTINCT FROM 'pg_temp') THEN "
@@ -116,24 +142,14 @@ WATCH_DEFINITIONS: Final = (
         f"EXCEPTION WHEN undefined_table THEN NULL; "
         f"END $notmodified$"
     ),
-    f"ALTER FUNCTION {_DEFINITIONS}() SET search_path FROM CURRENT",
+    f"ALTER FUNCTION {DEFINITIONS}() SET search_path FROM CURRENT",
     (
-        f"CREATE EVENT TRIGGER {_DEFINITIONS} ON ddl_command_end "
+        f"CREATE EVENT TRIGGER {DEFINITIONS} ON ddl_command_end "
         f"WHEN TAG IN ({', '.join(repr(tag) for tag in _TAGS)}) "
-        f"EXECUTE FUNCTION {_DEFINITIONS}()"
+        f"EXECUTE FUNCTION {DEFINITIONS}()"
     ),
 )
 """An event trigger: whoever alters tables, triggers, views or policies moves everything. It takes a
 superuser to create one."""
 
-FORGET_DEFINITIONS: Final = f"DROP EVENT TRIGGER IF EXISTS {_DEFINITIONS}"
-
-
-def watches_definitions(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the database says when definitions are changed."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM pg_event_trigger WHERE evtname = %s AND evtenabled IN ('O', 'A')",
-            [_DEFINITIONS],
-        )
-        return cursor.fetchone() is not None
+FORGET_DEFINITIONS: Final = f"DROP EVENT TRIGGER IF EXISTS {DEFINITIONS}"

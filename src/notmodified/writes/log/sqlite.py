@@ -8,21 +8,29 @@ Rules of this module:
 - What a unique index over an expression, or over some rows only, would displace, nobody looks up:
   under such an index every insert and update moves every row.
 - A table without rowid is refused.
+- A trigger sees one row. When it finds that many rows are being written, it says that every row is,
+  and leaves the *line open*: as long as that line is the last, further rows need none. ``'now'`` is
+  the same in all of a statement, which tells how many rows it has written; a wrong guess only moves
+  too much.
+- Before an update only unique columns are looked at, so only updates of these are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notmodified.ledger.database.names import LOG
+from notmodified.ledger.database.names import LOG, MOST_LINES, OPEN
 from notmodified.sql.dependencies import ANY, SEPARATOR, SHAPE
 from notmodified.sql.schema import Schema, Table
 from notmodified.sql.values import MOST_TEXT, Kind
 from notmodified.writes.triggers.sqlite import drop
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
+
+_ROWID: Final = frozenset({"rowid", "oid", "_rowid_"})
+"""Other names of a key."""
 
 
 class UncoveredTableError(Exception):
@@ -38,8 +46,9 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
     old, new = _rows(connection, name, table, "OLD"), _rows(connection, name, table, "NEW")
     whole = f"SELECT {_text(name)}"
     shape = f"SELECT {_text(name, SHAPE)}"
-    yield _trigger(connection, table.name, "AFTER INSERT", [whole, shape, *new])
-    yield _trigger(connection, table.name, "AFTER DELETE", [whole, *old])
+    everything = _everything(name, table)
+    yield _trigger(connection, table.name, "AFTER INSERT", [whole, shape, *new], everything)
+    yield _trigger(connection, table.name, "AFTER DELETE", [whole, *old], everything)
     new = [
         f"{line} AND NEW.{quote(column.name)} IS NOT OLD.{quote(column.name)}"
         for line, (_, column) in zip(new, sorted(table.narrowing.items()), strict=True)
@@ -50,12 +59,12 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
     )
     if changed:
         new = [*new, f"{shape} WHERE {changed}"]
-    yield _trigger(connection, table.name, "AFTER UPDATE", [whole, *old, *new])
+    yield _trigger(connection, table.name, "AFTER UPDATE", [whole, *old, *new], everything)
     for event in ("INSERT", "UPDATE"):
         displaced = []
         for unique in uniques:
             if unique is None:
-                displaced += _everything(name, table)
+                displaced += everything
                 continue
             same = " AND ".join(f"{quote(column)} = NEW.{quote(column)}" for column in unique)
             other = " AND rowid <> OLD.rowid" if event == "UPDATE" else ""
@@ -66,7 +75,9 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
                 for key, column in _keys(connection, name, table)
             ]
         if displaced:
-            yield _trigger(connection, table.name, f"BEFORE {event}", displaced)
+            yield _trigger(
+                connection, table.name, _before(event, uniques, quote), displaced, everything
+            )
 
 
 def _text(*parts: str) -> str:
@@ -110,14 +121,33 @@ def _everything(name: str, table: Table) -> list[str]:
     ]
 
 
+def _before(event: str, uniques: Collection[list[str] | None], quote: Callable[[str], str]) -> str:
+    """The moment before a row may displace others."""
+    if event == "INSERT" or None in uniques:
+        return f"BEFORE {event}"
+    columns = sorted({column for unique in uniques if unique for column in unique} | _ROWID)
+    return f"BEFORE {event} OF {', '.join(map(quote, columns))}"
+
+
 def _trigger(
-    connection: BaseDatabaseWrapper, table: str, moment: str, lines: Iterable[str]
+    connection: BaseDatabaseWrapper,
+    table: str,
+    moment: str,
+    lines: Iterable[str],
+    everything: Iterable[str],
 ) -> Trigger:
     # Before a row, several indexes may displace the same one.
     body = (" UNION ALL " if moment.startswith("AFTER") else " UNION ").join(lines)
+    opened = _text(OPEN, table)
+    many = (
+        f"(SELECT at FROM {LOG} WHERE id = (SELECT max(id) FROM {LOG}) - {MOST_LINES}) "
+        f"= julianday('now')"
+    )
+    every = " UNION ALL ".join(f"{line} WHERE {many}" for line in (*everything, f"SELECT {opened}"))
     definition = (
-        f"{moment} ON {connection.ops.quote_name(table)} FOR EACH ROW BEGIN "
-        f"INSERT INTO {LOG} (key) {body}; END"
+        f"{moment} ON {connection.ops.quote_name(table)} FOR EACH ROW "
+        f"WHEN (SELECT key FROM {LOG} ORDER BY id DESC LIMIT 1) IS NOT {opened} BEGIN "
+        f"INSERT INTO {LOG} (key) {body}; INSERT INTO {LOG} (key) {every}; END"
     )
     name = LOG_PREFIX + trigger_name(table, definition).rpartition("_")[2]
     create = f"CREATE TRIGGER {connection.ops.quote_name(name)} {definition}"
@@ -138,6 +168,8 @@ def _uniques(connection: BaseDatabaseWrapper, name: str) -> list[list[str] | Non
             raise UncoveredTableError("it is WITHOUT ROWID")
         key = [row[1] for row in sorted(columns, key=lambda row: row[5]) if row[5]]
         found: list[list[str] | None] = [key] if key else []
+        if not any(row[5] and row[2].upper() == "INTEGER" for row in columns):
+            found.append(["rowid"])  # which may be given too
         for _, index, unique, _, partial, *_ in rows("index_list", name):
             if not unique:
                 continue
