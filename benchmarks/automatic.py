@@ -149,8 +149,7 @@ def plans(name: str) -> None:
             cursor.fetchall()
 
         def known(sql: str = sql, parameters: Any = parameters) -> None:
-            planner.dependencies(sql, parameters)
-            planner.by_rows(sql)
+            planner.read(sql, parameters)
 
         def new(known: Callable[[], None] = known) -> None:
             planner.plan.cache_clear()

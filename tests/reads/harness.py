@@ -7,7 +7,7 @@ each row that came, went or changed which dependencies that moves.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, connection, models
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery
 
-from notmodified.reads.plans import Fetched, NotProvableError, Planner
+from notmodified.reads.plans import NotProvableError, Planner
 from notmodified.reads.recorder import Recorder, recording
 from notmodified.sql.dependencies import SEPARATOR, SHAPE, Dependency
 from notmodified.sql.schema import Schema, schema_of, without_texts
@@ -49,12 +49,6 @@ class Planned(NamedTuple):
     """A database without a ledger."""
 
     planner: Planner
-
-    def dependencies(self, sql: str, parameters: Any) -> list[str]:
-        return [one.key for one in self.planner.dependencies(sql, parameters)]
-
-    def by_rows(self, sql: str) -> Sequence[Fetched]:
-        return self.planner.by_rows(sql)
 
 
 @contextmanager

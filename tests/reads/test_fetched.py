@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from notmodified.reads.plans import Planner
+from notmodified.sql.dependencies import SEPARATOR, SHAPE, Dependency
 from tests.reads.test_plans import SCHEMA, VENDORS
 
 JOIN = "FROM book b INNER JOIN shelf s ON b.shelf_id = s.id"
@@ -14,12 +15,13 @@ LEFT = "FROM book b LEFT JOIN shelf s ON b.shelf_id = s.id"
 
 def by_rows(sql: str, vendor: str = "sqlite") -> set[str]:
     """Of each table that counts by row: ``shelf.id@1+``, where ``+`` says that its shape counts."""
-    planner = Planner(vendor, SCHEMA)
-    shapes = {one.table for one in planner.dependencies(sql, []) if one.column == "+"}
-    return {
-        f"{one.table.table}.{one.column}@{one.at}{'+' * (one.table.table in shapes)}"
-        for one in planner.by_rows(sql)
-    }
+    keys, rows = Planner(vendor, SCHEMA).read(sql, [])
+    found = set()
+    for one in rows:
+        table, column, _ = one.beginning.split(SEPARATOR)
+        shape = Dependency(table, SHAPE).key in keys
+        found.add(f"{table}.{column}@{one.at}{'+' * shape}")
+    return found
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

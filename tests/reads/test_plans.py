@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from notmodified.reads.plans import NotProvableError, Planner
-from notmodified.sql.dependencies import Dependency
+from notmodified.sql.dependencies import SEPARATOR, Dependency
 from notmodified.sql.schema import Column, Table
 from notmodified.sql.values import Kind
 
@@ -23,7 +23,8 @@ VENDORS = ("sqlite", "postgresql", "mysql")
 
 def needs(sql: str, *parameters: object, vendor: str = "sqlite") -> set[str]:
     """The dependencies as texts: ``book``, ``book.id=5`` (and with it, silently, ``book.id=*``)."""
-    found = Planner(vendor, SCHEMA).dependencies(sql, parameters)
+    keys, _ = Planner(vendor, SCHEMA).read(sql, parameters)
+    found = {Dependency(*key.split(SEPARATOR)) for key in keys}
     stars = {(one.table, one.column) for one in found if one.value == "*"}
     texts = set()
     for table, column, value in found - {Dependency(*star, "*") for star in stars}:

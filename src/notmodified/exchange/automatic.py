@@ -32,7 +32,6 @@ from notmodified.exchange.conditions import altered, preconditions_in
 from notmodified.http.caching import directives
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Representation, Verdict
 from notmodified.reads.inputs import COOKIE, NO_COOKIES, Cookies, noting
-from notmodified.reads.memories import memories
 from notmodified.reads.recorder import Read, Recorder
 from notmodified.reasons import Reason, give
 from notmodified.records import databases
@@ -180,7 +179,7 @@ class Automatic:
         if reason is not None:
             return reason
         try:
-            self.recorder.remember(memories())
+            self.recorder.remember()
         except Error as error:
             return f"an error: {error}"
         if self.recorder.reason is not None:

@@ -58,13 +58,19 @@ class _Noting:
 
     def _execute(self, sql: str, params: Any, *ignored: Any) -> Any:
         self._note_rows = recorder.read(self.db, sql, params)
-        with recorder.failing():
+        try:
             return super()._execute(sql, params, *ignored)  # type: ignore[misc]
+        except BaseException:
+            recorder.failed()
+            raise
 
     def _executemany(self, sql: str, param_list: Any, *ignored: Any) -> Any:
         recorder.read(self.db, sql, None, many=True)
-        with recorder.failing():
+        try:
             return super()._executemany(sql, param_list, *ignored)  # type: ignore[misc]
+        except BaseException:
+            recorder.failed()
+            raise
 
     def fetchone(self) -> Any:
         row = super().__getattr__("fetchone")()  # type: ignore[misc]

@@ -9,7 +9,10 @@ Rule of this module: statements are kept as they are, and understood only when a
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
+
+from notmodified.reads.plans import NotProvableError, Planner
 
 MOST_STATEMENTS: Final = 200
 MOST_PARAMETERS: Final = 20
@@ -24,7 +27,18 @@ class Memory(NamedTuple):
     parameters: set[tuple[Any, ...]] | None
 
 
+class Understood(NamedTuple):
+    """What is kept of one database, as it was at one time, by one planner."""
+
+    version: object
+    planner: Planner
+    keys: frozenset[str]
+
+
 _kept: Final[dict[tuple[str, str], Memory]] = {}
+_version: Final = [object()]
+"""Another object after each change of what is kept."""
+_understood: Final[dict[str, Understood]] = {}
 
 
 def keep(alias: str, sql: str, parameters: Any) -> None:
@@ -35,8 +49,10 @@ def keep(alias: str, sql: str, parameters: Any) -> None:
         if len(_kept) >= MOST_STATEMENTS or not sql.lstrip("( ")[:6].upper().startswith("SELECT"):
             return
         memory = _kept[key] = Memory(alias, sql, set())
+        _version[0] = object()
     if memory.parameters is None:
         return
+    before = len(memory.parameters)
     try:
         if parameters is not None and not isinstance(parameters, list | tuple):
             raise TypeError("parameters by name")
@@ -45,13 +61,30 @@ def keep(alias: str, sql: str, parameters: Any) -> None:
         _kept[key] = memory._replace(parameters=None)
     if len(memory.parameters) > MOST_PARAMETERS:
         _kept[key] = memory._replace(parameters=None)
+    if _kept[key] is not memory or len(memory.parameters) != before:
+        _version[0] = object()
 
 
-def memories() -> list[Memory]:
-    """All that is kept."""
-    return list(_kept.values())
+def aliases() -> set[str]:
+    """The databases of which something is kept."""
+    return {alias for alias, _ in list(_kept)}
+
+
+def keys(alias: str, planner: Planner) -> frozenset[str]:
+    """What all that is kept of one database depends on."""
+    version, known = _version[0], _understood.get(alias)
+    if known is None or known.version is not version or known.planner is not planner:
+        found: set[str] = set()
+        for memory in [memory for memory in list(_kept.values()) if memory.alias == alias]:
+            for parameters in list(memory.parameters or [None]):
+                with suppress(NotProvableError):  # they ask about the database itself, mostly
+                    needed, by_rows = planner.read(memory.sql, parameters)
+                    found.update(needed, (one.whole for one in by_rows))
+        known = _understood[alias] = Understood(version, planner, frozenset(found))
+    return known.keys
 
 
 def forget_memories() -> None:
     """Take it that nothing was kept."""
     _kept.clear()
+    _version[0] = object()

@@ -5,7 +5,7 @@ Rule of this module: it never raises into the view. Rows of a kind that nobody k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, Protocol
 
 from notmodified.reads.plans import Fetched
@@ -33,7 +33,7 @@ class NoteRows:
         self._by_rows = by_rows
         self._seen: list[set[Any]] = [set() for _ in by_rows]
 
-    def __call__(self, rows: Iterable[Any]) -> None:
+    def __call__(self, rows: Collection[Any]) -> None:
         if self._recorder.closed:
             return
         try:
@@ -44,19 +44,18 @@ class NoteRows:
 
     def all(self) -> None:
         """Every row of the tables counts."""
-        self._keys.update(fetched.table.key for fetched in self._by_rows)
+        self._keys.update(fetched.whole for fetched in self._by_rows)
 
-    def _note(self, rows: Iterable[Any]) -> None:
+    def _note(self, rows: Collection[Any]) -> None:
         for fetched, seen in zip(self._by_rows, self._seen, strict=True):
             if len(seen) > MOST_ROWS:
                 continue
-            for row in rows:
-                value = row[fetched.at]
-                if value in seen:
-                    continue
-                seen.add(value)
-                dependency = fetched.dependency(row)
-                if dependency is not None:
-                    self._keys.add(dependency.key)
+            at = fetched.at
+            new = {row[at] for row in rows} - seen
+            seen |= new
+            for value in new:
+                key = fetched.key(value)
+                if key is not None:
+                    self._keys.add(key)
             if len(seen) > MOST_ROWS:
-                self._keys.add(fetched.table.key)
+                self._keys.add(fetched.whole)

@@ -28,7 +28,7 @@ from notmodified.reads.fetched import ByRow, by_row
 from notmodified.reads.functions import impure, is_clock
 from notmodified.sql.dependencies import ANY, SHAPE, Dependency
 from notmodified.sql.schema import Schema
-from notmodified.sql.text import DIALECTS, LOST, filled, numbered, without_front
+from notmodified.sql.text import DIALECTS, LOST, Operand, filled, numbered, without_front
 from notmodified.sql.values import Kind
 
 MOST_TEXTS: Final = 4096
@@ -79,32 +79,52 @@ class Read:
     row: ByRow | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a statement reads. `reason` says why that is not provable; `writes`, that it writes, or
-    may do so."""
+class Narrowed(NamedTuple):
+    """The rows of a table whose column has the value of `operand`: the beginning of their key, and
+    the key of rows that come to have it from nobody knows where."""
 
-    reads: tuple[Read, ...] = ()
-    reason: str | None = None
-    writes: bool = False
+    operand: Operand
+    kind: Kind
+    beginning: str
+    any_: str
+
+
+class Alternatives(NamedTuple):
+    """The rows of one alias that count: those of any of some values, if they all narrow, or else
+    all of the table's, whose key is `whole`."""
+
+    narrowed: tuple[Narrowed, ...]
+    whole: str
 
 
 class Fetched(NamedTuple):
-    """A dependency that is known once a row is fetched: on the rows of `table` whose `column` has
-    the value that stands at `at`."""
+    """A dependency that is known once a row is fetched: on the rows of a table whose column has the
+    value that stands at `at`. Its key begins with `beginning`, that of the table is `whole`."""
 
     at: int
-    table: Dependency
-    column: str
     kind: Kind
+    beginning: str
+    whole: str
 
-    def dependency(self, row: Sequence[Any]) -> Dependency | None:
-        """What `row` shows; ``None`` where it shows no row of the table."""
-        value = row[self.at]
+    def key(self, value: Any) -> str | None:
+        """The key that `value` shows; ``None`` where it shows no row of the table."""
         if value is None:
             return None
         text = self.kind.canonical(value)
-        return self.table if text is None else Dependency(self.table.table, self.column, text)
+        return self.whole if text is None else self.beginning + text
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a statement reads: some keys whatever its parameters are, others by these, others by the
+    rows that are fetched. `reason` says why that is not provable; `writes`, that it writes, or may
+    do so."""
+
+    keys: frozenset[str] = frozenset()
+    by_parameters: tuple[Alternatives, ...] = ()
+    by_rows: tuple[Fetched, ...] = ()
+    reason: str | None = None
+    writes: bool = False
 
 
 class Planner:
@@ -129,50 +149,60 @@ class Planner:
         )
         self.plan = lru_cache(maxsize=MOST_TEXTS)(self._plan)
 
-    def dependencies(self, sql: str, parameters: Sequence[Any] | None) -> set[Dependency]:
-        """What the result of `sql` with `parameters` depends on. Raises NotProvableError."""
+    def read(
+        self, sql: str, parameters: Sequence[Any] | None
+    ) -> tuple[set[str], Sequence[Fetched]]:
+        """The keys that the result of `sql` with `parameters` depends on, and what it depends on
+        besides, for each row that is fetched. Raises NotProvableError, and WritesError for what
+        writes or may do so."""
         plan = self.plan(sql)
+        if plan.writes:
+            raise WritesError(plan.reason or f"a write: {sql[:60]}")
         if plan.reason is not None:
             raise NotProvableError(plan.reason)
         if parameters is not None and any(map(is_clock, parameters)):
             raise NotProvableError("the time, as a text")
-        found: set[Dependency] = set()
-        for read in plan.reads:
-            found.update(self._filled(read, parameters))
-        return found
+        found = set(plan.keys)
+        for narrowed, whole in plan.by_parameters:
+            keys = []
+            for operand, kind, beginning, any_ in narrowed:
+                value = filled(operand, parameters)
+                if value is None:
+                    continue  # no row equals NULL
+                text = None if value is LOST else kind.canonical(value)
+                if text is None:
+                    keys = [whole]
+                    break
+                keys += (beginning + text, any_)
+            found.update(keys)
+        return found, plan.by_rows
 
-    def by_rows(self, sql: str) -> tuple[Fetched, ...]:
-        """What the result of `sql` depends on besides, for each row that is fetched."""
-        return tuple(
-            Fetched(
-                read.row.index,
-                Dependency(read.table),
-                read.row.column,
-                self._schema[read.table].narrowing[read.row.column].kind,
-            )
-            for read in self.plan(sql).reads
-            if read.keys is None and read.row is not None
-        )
-
-    def _filled(self, read: Read, parameters: Sequence[Any] | None) -> Iterable[Dependency]:
-        whole = [Dependency(read.table)]
-        if read.keys is None and read.row is not None:
-            any_ = Dependency(read.table, read.row.column, ANY)
-            return [any_, Dependency(read.table, SHAPE)] if read.row.inner else [any_]
-        if read.keys is None:
-            return whole
-        found = []
-        for column, operand in read.keys:
-            value = filled(operand, parameters)
-            if value is None:
-                continue  # no row equals NULL
-            kind = self._schema[read.table].narrowing[column].kind
-            text = None if value is LOST else kind.canonical(value)
-            if text is None:
-                return whole
-            found.append(Dependency(read.table, column, text))
-            found.append(Dependency(read.table, column, ANY))
-        return found
+    def _compiled(self, reads: Iterable[Read]) -> Plan:
+        keys: set[str] = set()
+        by_parameters, by_rows = [], []
+        for table, by_keys, row in ((read.table, read.keys, read.row) for read in reads):
+            whole = Dependency(table).key
+            narrowing = self._schema[table].narrowing
+            if by_keys is not None:
+                narrowed = tuple(
+                    Narrowed(
+                        operand,
+                        narrowing[column].kind,
+                        Dependency(table, column, "").key,
+                        Dependency(table, column, ANY).key,
+                    )
+                    for column, operand in by_keys
+                )
+                by_parameters.append(Alternatives(narrowed, whole))
+            elif row is not None:
+                keys.add(Dependency(table, row.column, ANY).key)
+                if row.inner:
+                    keys.add(Dependency(table, SHAPE).key)
+                beginning = Dependency(table, row.column, "").key
+                by_rows.append(Fetched(row.index, narrowing[row.column].kind, beginning, whole))
+            else:
+                keys.add(whole)
+        return Plan(frozenset(keys), tuple(by_parameters), tuple(by_rows))
 
     def _plan(self, sql: str) -> Plan:
         sql = without_front(sql)
@@ -193,7 +223,7 @@ class Planner:
             return Plan(reason=str(error), writes=isinstance(error, WritesError))
         except (sqlglot.errors.SqlglotError, RecursionError, ValueError):
             return Plan(reason=f"SQL that is not understood: {sql[:40]}", writes=True)
-        return Plan(tuple(analysis.reads))
+        return self._compiled(analysis.reads)
 
 
 class _Catalogue(NamedTuple):

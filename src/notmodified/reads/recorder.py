@@ -13,8 +13,8 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Final, NamedTuple, Protocol
@@ -22,22 +22,17 @@ from typing import Any, Final, NamedTuple, Protocol
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notmodified.reads import settings_of_connections
-from notmodified.reads.memories import Memory, keep
+from notmodified.reads import memories, settings_of_connections
 from notmodified.reads.noted_rows import NoteRows
-from notmodified.reads.plans import Fetched, NotProvableError, WritesError
+from notmodified.reads.plans import NotProvableError, Planner, WritesError
 from notmodified.reasons import logger
 
 
 class Reading(Protocol):
     """What a recorder needs to know of one database, as it is at one position."""
 
-    def dependencies(self, sql: str, parameters: Sequence[Any] | None) -> Iterable[str]:
-        """The keys that a statement's result depends on. Raises NotProvableError, and WritesError
-        for what writes or may do so."""
-
-    def by_rows(self, sql: str) -> Sequence[Fetched]:
-        """What it depends on besides, for each row that is fetched."""
+    @property
+    def planner(self) -> Planner: ...
 
 
 Begin = Callable[[BaseDatabaseWrapper], Reading]
@@ -100,9 +95,12 @@ class Recorder:
                     return None
                 found.at[id(connection.connection)] = at
             positional = parameters if isinstance(parameters, list | tuple) else None
-            with unrecorded():  # to learn a language takes files
-                found.keys.update(at.dependencies(str(sql), positional))
-                by_rows = at.by_rows(str(sql))
+            token = _CURRENT.set(_NOBODY)  # to learn a language takes files
+            try:
+                keys, by_rows = at.planner.read(str(sql), positional)
+            finally:
+                _CURRENT.reset(token)
+            found.keys.update(keys)
             if by_rows:
                 return NoteRows(self, found.keys, by_rows)
         except WritesError as error:
@@ -125,24 +123,21 @@ class Recorder:
             self.spoil(str(error))
             return None
 
-    def remember(self, memories: Iterable[Memory]) -> None:
+    def remember(self) -> None:
         """Take in what the process may have kept of earlier readings."""
-        for memory in memories:
-            if memory.alias not in connections:
+        for alias in memories.aliases():
+            if alias not in connections:
                 continue  # one that was made to create a database
-            found = self.reads.setdefault(memory.alias, Read({}, set()))
+            found = self.reads.setdefault(alias, Read({}, set()))
             at = next(iter(found.at.values()), None)
             if at is None:
-                connection = connections[memory.alias]
+                connection = connections[alias]
                 connection.ensure_connection()
                 at = self._began(connection)
                 if at is None:
                     return
                 found.at[id(connection.connection)] = at
-            for parameters in memory.parameters or [None]:
-                with suppress(NotProvableError):  # they ask about the database itself, mostly
-                    found.keys.update(at.dependencies(memory.sql, parameters))
-                    found.keys.update(one.table.key for one in at.by_rows(memory.sql))
+            found.keys.update(memories.keys(alias, at.planner))
 
     def note(self, kind: str, name: str, value: Any) -> None:
         """Note an input of the request, with the value that it had when it was first read."""
@@ -161,20 +156,25 @@ def current() -> Recorder | None:
     return None if recorder is None or recorder.closed else recorder
 
 
-@contextmanager
-def recording(recorder: Recorder) -> Iterator[None]:
+class recording:
     """Have `recorder` note what is read inside."""
-    token = _CURRENT.set(recorder)
-    if recorder.reason is None:
+
+    __slots__ = ("_recorder", "_token")
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def __enter__(self) -> None:
+        self._token = _CURRENT.set(self._recorder)
+        if self._recorder.reason is None:
+            with _lock:
+                _open.add(self._recorder)
+
+    def __exit__(self, *ignored: object) -> None:
+        self._recorder.closed = True
         with _lock:
-            _open.add(recorder)
-    try:
-        yield
-    finally:
-        recorder.closed = True
-        with _lock:
-            _open.discard(recorder)
-        _CURRENT.reset(token)
+            _open.discard(self._recorder)
+        _CURRENT.reset(self._token)
 
 
 def unrecorded() -> AbstractContextManager[None]:
@@ -204,27 +204,23 @@ def read(
     if recorder is _NOBODY:
         return None
     if recorder is _SETTING_UP:
-        keep(connection.alias, sql, parameters)
+        memories.keep(connection.alias, sql, parameters)
         return None
     settings_of_connections.notice(connection, sql)
     if recorder is not None and not recorder.closed:
         return recorder.read(connection, sql, parameters, many)
     if _open:
         _spoil_all("a query in another thread")
-    keep(connection.alias, sql, parameters)
+    memories.keep(connection.alias, sql, parameters)
     return None
 
 
-@contextmanager
-def failing() -> Iterator[None]:
-    """An error inside tells of something that no ledger does: a lock, a time limit."""
-    try:
-        yield
-    except BaseException:
-        recorder = current()
-        if recorder is not None:
-            recorder.spoil("a statement that failed")
-        raise
+def failed() -> None:
+    """A statement in this context did not succeed, which tells of something that no ledger does: a
+    lock, a time limit."""
+    recorder = current()
+    if recorder is not None:
+        recorder.spoil("a statement that failed")
 
 
 def unseen(what: str) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
@@ -29,7 +29,7 @@ from notmodified.ledger.database.interface import Ledger
 from notmodified.ledger.database.mysql import MysqlLedger
 from notmodified.ledger.database.postgresql import PostgresqlLedger
 from notmodified.ledger.database.sqlite import SqliteLedger
-from notmodified.reads.plans import Fetched, NotProvableError, Planner, WritesError
+from notmodified.reads.plans import NotProvableError, Planner
 from notmodified.reads.recorder import unrecorded
 from notmodified.reasons import logger
 from notmodified.sql.schema import Schema, schema_of, with_families, without_texts
@@ -51,18 +51,6 @@ class Snapshot(NamedTuple):
     position: Any
     clock: float
     planner: Planner
-
-    def dependencies(self, sql: str, parameters: Sequence[Any] | None) -> Collection[str]:
-        """The keys that a statement's result depends on. Raises NotProvableError, and WritesError
-        for what writes or may do so."""
-        plan = self.planner.plan(sql)
-        if plan.writes:
-            raise WritesError(plan.reason or f"a write: {sql[:60]}")
-        return [one.key for one in self.planner.dependencies(sql, parameters)]
-
-    def by_rows(self, sql: str) -> Sequence[Fetched]:
-        """What it depends on besides, for each row that is fetched."""
-        return self.planner.by_rows(sql)
 
 
 class Database:

@@ -17,6 +17,7 @@ MOST_TEXT: Final = 100
 """How many characters a text may have that narrows; of longer ones triggers write down as many."""
 
 MOST_DIGITS: Final = 30
+_PLAIN: Final = 10**MOST_DIGITS
 _UUID: Final = re.compile(
     r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}(?:\1[0-9a-fA-F]{4}){2}\1[0-9a-fA-F]{12}"
 )
@@ -53,6 +54,8 @@ class Kind(Enum):
             plain = isinstance(value, str) and len(value) <= MOST_TEXT and value.isprintable()
             return str(value) if plain else None
         if self is Kind.INTEGER:
+            if type(value) is int and -_PLAIN < value < _PLAIN:
+                return str(value)
             # Of other types the database knows how it rounds them, or what it reads in a text.
             plain = isinstance(value, int) or (
                 isinstance(value, str)
@@ -60,7 +63,7 @@ class Kind(Enum):
                 and value.isascii()
                 and value.isdecimal()
             )
-            return str(int(value)) if plain and abs(int(value)) < 10**MOST_DIGITS else None
+            return str(int(value)) if plain and abs(int(value)) < _PLAIN else None
         if isinstance(value, UUID):
             return value.hex
         return UUID(value).hex if isinstance(value, str) and _UUID.fullmatch(value) else None
