@@ -27,6 +27,7 @@ _CHOICES = {
 MIDDLEWARE: Final = "notmodified.middleware.NotModifiedMiddleware"
 
 
+@cache
 def is_first() -> bool:
     """Whether no middleware stands around ours, so that who stands around all may answer in its
     place."""
@@ -97,3 +98,5 @@ def current() -> Settings:
 def _forget(*, setting: str, **kwargs: Any) -> None:
     if setting == "NOTMODIFIED":
         current.cache_clear()
+    if setting == "MIDDLEWARE":
+        is_first.cache_clear()

@@ -26,7 +26,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from notmodified import conf
-from notmodified.exchange import answers
+from notmodified.exchange import answers, streams
 from notmodified.exchange.automatic import Automatic
 from notmodified.exchange.conditions import altered, concluded
 from notmodified.http.entity_tags import EntityTag
@@ -67,9 +67,10 @@ class NotModifiedMiddleware:
         if answer is not None:
             return answer
         request.META[answers.MIDDLEWARE_FLAG] = True
-        with recording(automatic.recorder):
-            automatic.begin()
+        recorder = automatic.begin()
+        with recording(recorder):
             response = self._get_response(request)
+            recorder.held = response.streaming
         return self._finished(request, response, begun, automatic)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
@@ -81,10 +82,11 @@ class NotModifiedMiddleware:
             if answer is not None:
                 return answer
         request.META[answers.MIDDLEWARE_FLAG] = True
-        with recording(automatic.recorder):
-            automatic.begin()
+        recorder = automatic.begin()
+        with recording(recorder):
             response = await self._get_response(request)
-        if automatic.recorder.reason is None or _is_of_cache_framework(request):
+            recorder.held = response.streaming
+        if recorder.reason is None or _is_of_cache_framework(request):
             return await sync_to_async(self._finished)(request, response, begun, automatic)
         return self._finished(request, response, begun, automatic)
 
@@ -95,6 +97,7 @@ class NotModifiedMiddleware:
         begun: float,
         automatic: Automatic,
     ) -> HttpResponseBase:
+        streamed = response.streaming and automatic.follows(response)
         if response.status_code == 304:
             # CommonMiddleware counts the content of every response; a 304 has none, and this field
             # would speak of the 200's (RFC 9110 §8.6).
@@ -109,15 +112,18 @@ class NotModifiedMiddleware:
         # the view to make it.
         tagless = not (response.has_header("ETag") or request.META.get(answers.DATED_FLAG))
         if tagless and response.status_code == 200:
-            version = version_of_content(request, response)
-            reason = version.reason or reason
-            if version.text is not None:
-                tag = EntityTag(version.text, version.weak)
-                answers.put_validators(response, _represented(request, tag, begun))
-                tags = altered()
-            automatic.date(response)
+            if streamed:
+                answers.put_validators(response, Representation(streams.new_tag()))
+            else:
+                version = version_of_content(request, response)
+                reason = version.reason or reason
+                if version.text is not None:
+                    tag = EntityTag(version.text, version.weak)
+                    answers.put_validators(response, _represented(request, tag, begun))
+                    tags = altered()
+                automatic.date(response)
         answers.state_freshness(request, response, last=True)
-        why = automatic.remember(response)
+        why = None if streamed else automatic.remember(response)
         return concluded(request, response, reason, altered=tags, why=why)
 
 

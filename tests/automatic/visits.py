@@ -13,7 +13,7 @@ from typing import Any
 from django.contrib.humanize.templatetags import humanize
 from django.core.cache import cache
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.template import Context, Template
 from django.test import Client
@@ -153,7 +153,6 @@ urlpatterns: list[Any] = [
     path("cookie/<name>/", counted(cookie)),
     path("set-cookie/", counted(set_cookie)),
     path("async/<int:pk>/", asynchronous),
-    path("stream/", counted(lambda request: StreamingHttpResponse(iter([b"x"])))),  # type: ignore[arg-type,return-value]
     path("never/", counted(never_recorded(constant))),
     path("depends/", counted(depends_on(Book)(constant))),
     path("fresh/", counted(fresh_for(60)(by("time")))),
@@ -188,6 +187,7 @@ class Visitor:
         before = RUNS[url]
         with queries() as asked:
             response = self.get(url, **headers)
+            response.close()
         answered = response.status_code == 304 and RUNS[url] == before
         assert not (answered and asked)
         return answered

@@ -12,27 +12,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from functools import cache
-from typing import Any, Final
+from threading import get_ident
+from typing import Any, Final, cast
 
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.db import Error, connections
 from django.dispatch import receiver
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.template import engines
 from django.utils import timezone
 from django.utils.autoreload import file_changed
 from django.utils.translation import trans_real
 
 from notmodified import conf
-from notmodified.exchange import answers
+from notmodified.exchange import answers, streams
 from notmodified.exchange.conditions import altered, preconditions_in
 from notmodified.http.caching import directives
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Representation, Verdict
 from notmodified.reads.inputs import COOKIE, NO_COOKIES, Cookies, noting
-from notmodified.reads.recorder import Read, Recorder
+from notmodified.reads.recorder import Read, Recorder, release
 from notmodified.reasons import Reason, give
 from notmodified.records import databases
 from notmodified.records.headers import headers_of
@@ -42,6 +44,27 @@ from notmodified.validators.per_response import holds_nonce, is_masked
 # Private, but the same in all supported versions; asking by the front door takes ten times as long.
 _LANGUAGE: Final[Any] = vars(trans_real)["_active"]
 _TIME_ZONE: Final[Any] = vars(timezone)["_active"]
+
+
+def _variable_of(local: Any) -> ContextVar[Any] | None:
+    """The context variable in which `local` keeps all that was set, where it does so."""
+    variable = getattr(getattr(local, "_storage", None), "_data", None)
+    return variable if isinstance(variable, ContextVar) else None
+
+
+_VARIABLES: Final = {id(local): _variable_of(local) for local in (_LANGUAGE, _TIME_ZONE)}
+
+
+def _value_in(local: Any) -> Any:
+    """What stands in `local`, or ``None``; from its variable, which takes a tenth of the time."""
+    variable = _VARIABLES[id(local)]
+    kept = None if variable is None else variable.get(None)
+    if kept is None and variable is not None:
+        return None
+    data = getattr(kept, "data", kept)
+    if type(data) is not dict or getattr(kept, "thread_id", get_ident()) != get_ident():
+        return getattr(local, "value", None)
+    return data.get("value")
 
 
 def unmodified(
@@ -108,7 +131,6 @@ class Automatic:
         self._surroundings = surroundings()
         self._begun, self._arrived = time.time(), time.monotonic()
         self._since: int | None = None
-        self.recorder = Recorder(databases.begin, self._objection())
 
     def _objection(self) -> str | None:
         """Why this request cannot be recorded from the outset."""
@@ -140,10 +162,12 @@ class Automatic:
         give(self._request, answer, Reason.UNCHANGED)
         return answer
 
-    def begin(self) -> None:
+    def begin(self) -> Recorder:
         """From here on, what the request is asked for is noted."""
-        if self.recorder.reason is None:
-            noting(self._request, self.recorder)
+        self._recorder = recorder = Recorder(databases.begin, self._objection())
+        if recorder.reason is None:
+            noting(self._request, recorder)
+        return recorder
 
     def date(self, response: HttpResponseBase) -> None:
         """Give `response` a Last-Modified time, if there is an honest one. Asks the ledger.
@@ -152,7 +176,7 @@ class Automatic:
         now. It is given to requests that come after it, so that whoever has it has seen what was
         current then. A response that depends on inputs has none: a date cannot tell them apart.
         """
-        recorder = self.recorder
+        recorder = self._recorder
         if recorder.reason is not None or len(recorder.reads) != 1:
             return
         if any(recorder.inputs.values()) or not recorder.inputs.keys() <= {
@@ -175,38 +199,56 @@ class Automatic:
 
     def remember(self, response: HttpResponseBase) -> str | None:
         """Record `response`, which is complete; or say why not. Asks the ledger."""
-        reason = self.recorder.reason or self._objection_to(response)
+        representation = answers.carried_by(response)
+        reason = self._recorder.reason or self._objection_to(response)
+        if representation.etag is None and representation.last_modified is None:
+            reason = reason or "there is no validator"
         if reason is not None:
             return reason
         try:
-            self.recorder.remember()
+            self._recorder.remember()
         except Error as error:
             return f"an error: {error}"
-        if self.recorder.reason is not None:
-            return self.recorder.reason
+        if self._recorder.reason is not None:
+            return self._recorder.reason
         proofs = []
-        for read in self.recorder.reads.values():
+        for read in self._recorder.reads.values():
             proof = _proof(read)
             if proof is None:
                 return "something changed while the view ran"
             proofs.append(proof)
-        names, values = tuple(self.recorder.inputs), list(self.recorder.inputs.values())
+        names, values = tuple(self._recorder.inputs), list(self._recorder.inputs.values())
         headers = headers_of(response, csrf_masked=False, now=time.time())
         record = Record(
-            answers.carried_by(response),
+            representation,
             headers,
             names,
             values,
             self._surroundings,
             tuple(proofs),
             size_of(self._key, headers, values, tuple(proofs)),
-            self.recorder.fresh_for and self._arrived + self.recorder.fresh_for,
+            self._recorder.fresh_for and self._arrived + self._recorder.fresh_for,
             self._since,
         )
         RECORDS.put(self._key, record)
         for proof in proofs:
             proof.database.compact()
         return None
+
+    def follows(self, response: HttpResponseBase) -> bool:
+        """Whether `response`, which is streamed, will be recorded at its end, if nothing comes
+        between."""
+        recorder = self._recorder
+        if recorder.reason is not None or self._objection_to(response) is not None:
+            release(recorder)
+            return False
+
+        def ended() -> None:
+            release(recorder)
+            self.remember(response)
+
+        streams.follow(cast(StreamingHttpResponse, response), recorder, ended)
+        return True
 
     def _session_is_absent(self) -> bool:
         """Whether the session, if it was asked for anything, was none: all that counts of it then
@@ -221,10 +263,8 @@ class Automatic:
     def _objection_to(self, response: HttpResponseBase) -> str | None:
         """What makes `response` one that cannot be repeated by a 304 to somebody else."""
         request = self._request
-        if response.status_code != 200 or not _has_validator(answers.carried_by(response)):
-            return f"the status is {response.status_code}, or there is no validator"
-        if response.streaming:
-            return "the content is streamed"
+        if response.status_code != 200:
+            return f"the status is {response.status_code}"
         if response.cookies or response.has_header("Set-Cookie"):
             return "it sets a cookie"
         if "no-store" in directives(response.headers.get("Cache-Control", "")):
@@ -236,10 +276,6 @@ class Automatic:
         if holds_nonce(request):
             return "it holds a CSP nonce"
         return None
-
-
-def _has_validator(representation: Representation) -> bool:
-    return representation.etag is not None or representation.last_modified is not None
 
 
 def _proof(read: Read) -> Proof | None:
@@ -257,15 +293,17 @@ def surroundings() -> tuple[Any, ...]:
 
     Each language has one object; whatever else stands there is equal to itself only.
     """
-    language, zone = getattr(_LANGUAGE, "value", None), getattr(_TIME_ZONE, "value", None)
-    if language is not None and zone is not None:
-        return language, zone
-    return language or _default_language(), zone or timezone.get_default_timezone()
+    language, zone = _value_in(_LANGUAGE), _value_in(_TIME_ZONE)
+    if language is None and zone is None:
+        return _defaults()
+    default_language, default_zone = _defaults()
+    return language or default_language, zone or default_zone
 
 
 @cache
-def _default_language() -> Any:
-    return trans_real.translation(settings.LANGUAGE_CODE) if settings.USE_I18N else None
+def _defaults() -> tuple[Any, Any]:
+    language = trans_real.translation(settings.LANGUAGE_CODE) if settings.USE_I18N else None
+    return language, timezone.get_default_timezone()
 
 
 @receiver(file_changed)
@@ -277,5 +315,5 @@ def _code_changed(**kwargs: Any) -> None:
 @receiver(setting_changed)
 def _settings_changed(**kwargs: Any) -> None:
     RECORDS.forget()
-    _default_language.cache_clear()
+    _defaults.cache_clear()
     _templates_may_change.cache_clear()

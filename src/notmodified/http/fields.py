@@ -32,6 +32,10 @@ HOP_BY_HOP: Final = frozenset(
 _NOT_REPEATED: Final = REPRESENTATION_METADATA | HOP_BY_HOP | {"set-cookie", "age"}
 
 
-def repeated_in_304(fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Those of a 200's header fields that a 304 in its place repeats, in their order."""
-    return [(name, value) for name, value in fields if name.lower() not in _NOT_REPEATED]
+def repeated_in_304(
+    fields: Iterable[tuple[str, str]], besides: frozenset[str] = frozenset()
+) -> list[tuple[str, str]]:
+    """Those of a 200's header fields that a 304 in its place repeats, in their order, but for some
+    that are left out `besides`, in lower case."""
+    left_out = _NOT_REPEATED | besides
+    return [field for field in fields if field[0].lower() not in left_out]

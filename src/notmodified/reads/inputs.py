@@ -88,11 +88,11 @@ class _Noted(dict[str, T]):
         # Servers look there for what the application has left for them.
         self._original = values
 
+    in_key = _IN_KEY
+
     def _note(self, name: str) -> None:
         recorder = self._recorder
-        if recorder.closed or recorder.reason is not None:
-            return
-        if self.kind is META and name in _IN_KEY:
+        if name in self.in_key or recorder.closed or recorder.reason is not None:
             return
         if name in self._own and name != _SECRET:
             return
@@ -121,7 +121,7 @@ class _Noted(dict[str, T]):
 
     def get(self, name: str, default: Any = None) -> Any:
         self._note(name)
-        return super().get(name, default)
+        return dict.get(self, name, default)
 
     def __contains__(self, name: object) -> bool:
         self._note(str(name))
@@ -216,6 +216,7 @@ class _Noted(dict[str, T]):
 
 class _NotedCookies(_Noted[str]):
     kind = COOKIE
+    in_key = frozenset()
 
     def __bool__(self) -> bool:
         self._note_all()

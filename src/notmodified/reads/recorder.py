@@ -55,12 +55,13 @@ class Recorder:
     answers for all that is not seen or not understood; writes are never among that.
     """
 
-    __slots__ = ("_begin", "closed", "fresh_for", "inputs", "reads", "reason")
+    __slots__ = ("_begin", "closed", "fresh_for", "held", "inputs", "reads", "reason")
 
     def __init__(self, begin: Begin, reason: str | None = None) -> None:
         self._begin = begin
         self.reason = reason
         self.closed = False
+        self.held = False
         self.fresh_for: float | None = None
         self.reads: dict[str, Read] = {}
         self.inputs: dict[tuple[str, str], Any] = {}
@@ -166,15 +167,22 @@ class recording:
 
     def __enter__(self) -> None:
         self._token = _CURRENT.set(self._recorder)
+        self._recorder.closed = False
         if self._recorder.reason is None:
             with _lock:
                 _open.add(self._recorder)
 
     def __exit__(self, *ignored: object) -> None:
         self._recorder.closed = True
-        with _lock:
-            _open.discard(self._recorder)
+        if not self._recorder.held:
+            release(self._recorder)
         _CURRENT.reset(self._token)
+
+
+def release(recorder: Recorder) -> None:
+    """Nothing that is read from now on counts for `recorder`, wherever it is read."""
+    with _lock:
+        _open.discard(recorder)
 
 
 def unrecorded() -> AbstractContextManager[None]:

@@ -76,6 +76,8 @@ class Database:
                 if position is None:
                     self._verify(connection)
                     position = self._ledger.position_of(driver, self._verified)
+                # Until then nothing has moved everything: the catalogue was right up to there.
+                self._verified = position
                 clock = self._ledger.clock
         except (LedgerError, Error) as error:
             raise NotProvableError(f"the ledger of {self.alias!r}: {error}") from error

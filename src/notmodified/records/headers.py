@@ -76,11 +76,10 @@ def headers_of(response: HttpResponseBase, *, csrf_masked: bool, now: float) -> 
     expires_after = _expires_after(response, now)
     if expires_after is not None:
         left_out |= {"expires"}
+    lines = tuple(repeated_in_304(response.items(), left_out))
     fields = ResponseHeaders({})
-    for name, value in repeated_in_304(response.items()):
-        if name.lower() not in left_out:
-            fields[name] = value
-    lines = tuple(fields.items())
+    # What the response has was checked when it was set.
+    fields._store.update({line[0].lower(): line for line in lines})
     return RememberedHeaders(fields, expires_after, marks_of(response), csrf_masked, lines)
 
 
@@ -88,9 +87,11 @@ def marks_of(response: HttpResponseBase) -> tuple[tuple[str, object], ...]:
     """The attributes by which a view tells middleware further out which header to send:
     ``xframe_options_exempt``, and those of content security policies."""
     return tuple(
-        (name, deepcopy(value))
-        for name, value in vars(response).items()
-        if name == "xframe_options_exempt" or name.startswith("_csp_")
+        [
+            (name, deepcopy(value))
+            for name, value in vars(response).items()
+            if name == "xframe_options_exempt" or name.startswith("_csp_")
+        ]
     )
 
 
@@ -180,8 +181,10 @@ def _selecting(vary: tuple[str, ...], request: HttpRequest) -> tuple[str | None,
 def _expires_after(response: HttpResponseBase, now: float) -> int | None:
     """Seconds from now to Expires, if that is what ``max-age`` says too, as Django writes it."""
     expires = parse_date(response.headers.get("Expires", ""))
+    if expires is None:
+        return None
     max_age = directives(response.headers.get("Cache-Control", "")).get("max-age")
-    if expires is None or max_age is None or not max_age.isdecimal():
+    if max_age is None or not max_age.isdecimal():
         return None
     return int(max_age) if abs(expires - now - int(max_age)) <= 2 else None
 

@@ -176,14 +176,19 @@ class Records:
         return self._bytes
 
 
+_OF_A_TEXT: Final = sys.getsizeof("") + 8
+"""Bytes that a text takes beside its characters, with the reference to it."""
+
+
 def size_of(
     key: Key, headers: RememberedHeaders, values: list[Any], proofs: tuple[Proof, ...]
 ) -> int:
     """An estimate of the bytes that a record takes."""
-    texts = [*key, *(text for pair in headers.fields.items() for text in pair)]
+    texts = [*key, *(text for line in headers.lines for text in line)]
     texts += [value for value in values if isinstance(value, str)]
-    texts += [text for proof in proofs for text in proof.keys]
-    return 1024 + sum(map(sys.getsizeof, texts))
+    for proof in proofs:
+        texts += proof.keys
+    return 1024 + _OF_A_TEXT * len(texts) + sum(map(len, texts))
 
 
 RECORDS: Final = Records()
