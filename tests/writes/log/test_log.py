@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from notmodified.writes.log import definitions
-from notmodified.writes.log.install import VENDORS, install
+from notmodified.ledger.database.sqlite import SqliteLedger
+from notmodified.writes.log import definitions, postgresql
+from notmodified.writes.log.install import VENDORS, bump, install
 from notmodified.writes.triggers.install import vendor_of
 from notmodified.writes.triggers.vendor import LOG_PREFIX
 from tests.reads import harness
 from tests.site.models import Box, Item, Shelf, Ticket
-from tests.site.pages import execute
+from tests.site.pages import execute, only_on
 from tests.writes.log.harness import moved_by, opened, search
 
 SHELF = {"site_shelf", "site_shelf.id.1"}
@@ -152,3 +153,47 @@ def test_a_defect_in_the_triggers_would_be_found(
     install(connection, harness.schema())
     with pytest.raises(harness.Stale):
         search(range(50, 70))
+
+
+class TestManyRows:
+    """A statement on many rows says that every row has moved, which is shorter."""
+
+    @pytest.fixture(autouse=True)
+    def few_are_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        only_on("sqlite", "postgresql")
+        vendor = VENDORS[connection.vendor]
+        limit = {"sqlite": "MOST_LINES", "postgresql": "MOST_ROWS"}[connection.vendor]
+        monkeypatch.setattr(vendor, limit, 1)
+
+    def test_it_leaves_few_lines(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.undo()
+        install(connection, harness.schema())
+        Shelf.objects.bulk_create(Shelf(pk=pk) for pk in range(1, 501))
+        execute("DELETE FROM notmodified_log")
+        bump(connection)
+        execute("UPDATE site_shelf SET name = 'x'")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM notmodified_log")
+            [lines] = cursor.fetchone()
+        assert lines < 100
+        assert "site_shelf.id.*" in moved_by(lambda: execute("UPDATE site_shelf SET name = 'y'"))
+
+    @pytest.mark.without_log
+    def test_no_result_changes_unannounced(self) -> None:
+        install(connection, harness.schema())
+        compared, changed = search(range(20, 24))
+        assert compared > 1000
+        assert changed > 50
+
+    @pytest.mark.without_log
+    def test_a_defect_would_be_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        if connection.vendor == "sqlite":
+            # Positions on open lines, after which nobody writes anything down.
+            read = SqliteLedger._read
+            monkeypatch.setattr(SqliteLedger, "_read", lambda *args: (read(*args)[0], False))
+        else:
+            everything = postgresql._everything
+            monkeypatch.setattr(postgresql, "_everything", lambda *args: everything(*args)[:1])
+        install(connection, harness.schema())
+        with pytest.raises(harness.Stale):
+            search(range(50, 70))
