@@ -225,6 +225,9 @@ def _connect_to(connection: BaseDatabaseWrapper) -> Callable[[], Any]:
         elif wrapper.vendor == "mysql":
             cursor = driver.cursor()
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            # In a zone with summer time there is an hour of which it cannot tell whether it is the
+            # first or the second: the clock would go back.
+            cursor.execute("SET SESSION time_zone = '+00:00'")
             cursor.close()
         return driver
 

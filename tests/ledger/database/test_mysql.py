@@ -32,3 +32,11 @@ def test_two_do_not_compact_at_once(ledger: Any, writer: Other) -> None:
     assert not ledger.compact(keep=0)
     writer.commit()
     assert ledger.compact(keep=0)
+
+
+def test_the_clock_goes_through_no_hour_twice(ledger: Any) -> None:
+    """As the clock of a time zone with summer time does every year."""
+    ledger.position()
+    cursor = ledger._held.cursor()
+    cursor.execute("SELECT @@SESSION.time_zone")
+    assert cursor.fetchall() == (("+00:00",),)
