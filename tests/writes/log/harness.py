@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from django.db import connection
 
-from notmodified.ledger.database.mysql import MysqlLedger
-from notmodified.ledger.database.postgresql import PostgresqlLedger
-from notmodified.ledger.database.sqlite import SqliteLedger
 from notmodified.reads.plans import Planner
 from notmodified.sql.dependencies import Dependency
+from tests.ledger.database.harness import opened
 from tests.reads import harness
-
-Ledger = SqliteLedger | PostgresqlLedger | MysqlLedger
-
-
-@contextmanager
-def opened() -> Iterator[Ledger]:
-    """The ledger of the tests' database."""
-    if connection.vendor == "sqlite":
-        path = str(connection.settings_dict["NAME"])
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as held:
-            yield SqliteLedger(path, lambda: held)
-        return
-    if connection.vendor == "mysql":
-        found = MysqlLedger(lambda: _mysql_connection())
-        yield found
-        found.close()
-        return
-    import psycopg
-
-    parameters: dict[str, Any] = {
-        name: value
-        for name, value in connection.get_connection_params().items()
-        if name in ("host", "port", "user", "password", "dbname")
-    }
-    with psycopg.connect(**parameters, autocommit=True) as other:
-        yield PostgresqlLedger(lambda: other)
-
-
-def _mysql_connection() -> Any:
-    import MySQLdb
-
-    return MySQLdb.connect(**connection.get_connection_params(), autocommit=True)
 
 
 def moved_by(write: Callable[[], Any]) -> set[str]:

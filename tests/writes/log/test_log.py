@@ -13,10 +13,11 @@ from notmodified.writes.log import definitions, postgresql
 from notmodified.writes.log.install import VENDORS, bump, install
 from notmodified.writes.triggers.install import vendor_of
 from notmodified.writes.triggers.vendor import LOG_PREFIX
+from tests.ledger.database.harness import opened
 from tests.reads import harness
 from tests.site.models import Box, Item, Shelf, Ticket
 from tests.site.pages import execute, only_on
-from tests.writes.log.harness import moved_by, opened, search
+from tests.writes.log.harness import moved_by, search
 
 SHELF = {"site_shelf", "site_shelf.id.1"}
 SHAPE = "site_shelf.+"

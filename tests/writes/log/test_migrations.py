@@ -21,8 +21,8 @@ from notmodified.writes.log import install as module
 from notmodified.writes.log.install import install, states, uninstall
 from notmodified.writes.triggers.vendor import LOG_PREFIX
 from tests.automatic.visits import DEFAULT_MIDDLEWARE
+from tests.ledger.database.harness import opened
 from tests.site.models import Shelf
-from tests.writes.log.harness import opened
 
 
 @pytest.fixture(autouse=True)
