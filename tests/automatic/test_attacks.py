@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.sites.models import Site
 from django.contrib.sites.shortcuts import get_current_site
 from django.db import DatabaseError, connection, transaction
@@ -17,7 +18,7 @@ from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import path
 
 from notmodified.reads.memories import forget_memories
-from tests.automatic.visits import DEFAULT_MIDDLEWARE
+from tests.automatic.visits import DEFAULT_MIDDLEWARE, queries
 from tests.site.models import Book, Plain, Shelf, Tag
 from tests.site.pages import elsewhere, execute, only_on
 
@@ -239,6 +240,61 @@ def test_rows_that_django_keeps_from_another_page() -> None:
         Site(pk=1, domain="testserver", name="b").save()
         forget_memories()
         check(held)
+
+
+TYPES: dict[str, tuple[Callable[[int], ContentType], Callable[[int], dict[str, Any]]]] = {
+    "get_for_model": (
+        lambda pk: ContentType.objects.get_for_model(Plain),
+        lambda pk: {"id": pk + 1000},
+    ),
+    "get_for_models": (
+        lambda pk: ContentType.objects.get_for_models(Plain)[Plain],
+        lambda pk: {"id": pk + 1000},
+    ),
+    "get_by_natural_key": (
+        lambda pk: ContentType.objects.get_by_natural_key("site", "plain"),
+        lambda pk: {"id": pk + 1000},
+    ),
+    "get_for_id": (
+        lambda pk: ContentType.objects.get_for_id(pk),
+        lambda pk: {"app_label": "other"},
+    ),
+}
+"""The ways to a type of content that is in memory, and a change of its row that they show."""
+
+
+@pytest.fixture
+def type_of_plain() -> Iterator[int]:
+    """Its key. Nobody refers to it, and it is in the database only."""
+    ContentType.objects.filter(app_label="site", model="plain").delete()
+    pk = ContentType.objects.create(app_label="site", model="plain").pk
+    ContentType.objects.clear_cache()
+    yield pk
+    ContentType.objects.clear_cache()
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_types_of_content_that_django_keeps_from_another_page(
+    name: str, type_of_plain: int
+) -> None:
+    of_plain, change = TYPES[name]
+
+    def ask(request: HttpRequest) -> tuple[int, str]:
+        found = of_plain(type_of_plain)
+        return found.pk, found.app_label
+
+    hold(ask)
+    forget_memories()
+    with queries() as asked:
+        held = hold(ask)
+    assert asked == []
+    again: Any = {"headers": {"If-None-Match": held.headers["ETag"]}}
+    assert Client().get("/", **again).status_code == 304
+    elsewhere(lambda: ContentType.objects.filter(pk=type_of_plain).update(**change(type_of_plain)))
+    ContentType.objects.clear_cache()
+    answer = Client().get("/", **again)
+    assert answer.status_code == 200
+    assert answer.content != held.content
 
 
 @pytest.mark.parametrize(
