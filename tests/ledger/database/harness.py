@@ -119,8 +119,16 @@ class _Interrupted:
         self._between()
         return self._one.execute(*args, **kwargs)
 
+    def exec_prepared(self, *args: Any) -> Any:
+        self._between()
+        return self._one.exec_prepared(*args)
+
     def cursor(self) -> Any:
         return _Interrupted(self._one.cursor(), self._between)
+
+    @property
+    def pgconn(self) -> Any:
+        return _Interrupted(self._one.pgconn, self._between)
 
 
 def compact(ledger: Any) -> None:
