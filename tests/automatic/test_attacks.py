@@ -297,6 +297,21 @@ def test_types_of_content_that_django_keeps_from_another_page(
     assert answer.content != held.content
 
 
+def test_a_type_of_content_that_was_out_of_date_in_memory(type_of_plain: int) -> None:
+    """The page is recorded after the change, and made from before it."""
+
+    def ask(request: HttpRequest) -> str:
+        return ContentType.objects.get_for_id(type_of_plain).app_label
+
+    hold(ask)
+    elsewhere(lambda: ContentType.objects.filter(pk=type_of_plain).update(app_label="other"))
+    held = hold(ask)
+    assert held.content == b"site"
+    assert "not recorded" not in held.headers["Cache-Status"]
+    ContentType.objects.clear_cache()
+    check(held)
+
+
 @pytest.mark.parametrize(
     ("vendor", "statements"),
     [

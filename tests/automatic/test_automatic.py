@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.test import AsyncClient, override_settings
 
+from notmodified.exchange import automatic
 from notmodified.http.dates import parse_date
 from notmodified.recording import depends_on, fresh_for
 from notmodified.records.databases import all_tables
@@ -275,6 +276,22 @@ class TestAsync:
 
         assert async_to_sync(visit)() == [200, 304, 200]
         assert RUNS["/async/1/"] == 2
+
+
+class TestManyDependencies:
+    def test_they_become_whole_tables(
+        self, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(automatic, "MOST_KEYS", 3)
+        for pk in (1, 2):
+            Shelf.objects.create(pk=pk, name="a")
+            Book.objects.create(shelf_id=pk, title="x")
+        visitor.get("/books-of/1/")
+        [[record]] = dict(RECORDS.items()).values()
+        assert set(record.proofs[0].keys) == {"site_shelf", "site_book"}
+        assert visitor.is_answered_without_view("/books-of/1/")
+        Book.objects.filter(shelf_id=2).update(title="y")
+        assert not visitor.is_answered_without_view("/books-of/1/")
 
 
 class TestCoverage:

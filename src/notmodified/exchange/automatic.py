@@ -34,11 +34,13 @@ from notmodified.exchange.conditions import altered, preconditions_in
 from notmodified.http.caching import directives
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Representation, Verdict
 from notmodified.reads.inputs import COOKIE, NO_COOKIES, Cookies, noting
+from notmodified.reads.others import rows_dropped
 from notmodified.reads.recorder import Read, Recorder, release
 from notmodified.reasons import Reason, give
 from notmodified.records import databases
 from notmodified.records.headers import headers_of
 from notmodified.records.store import RECORDS, Key, Proof, Record, key_of, size_of
+from notmodified.sql.dependencies import SEPARATOR
 from notmodified.validators.per_response import holds_nonce, is_masked
 
 # Private, but the same in all supported versions; asking by the front door takes ten times as long.
@@ -103,6 +105,10 @@ def _has_received_content(request: Any) -> bool:
     except OSError:
         return True  # nobody knows
     return bool(end)
+
+
+MOST_KEYS: Final = 2_000
+"""A response that depends on more depends on whole tables instead."""
 
 
 @cache
@@ -281,6 +287,8 @@ class Automatic:
 def _proof(read: Read) -> Proof | None:
     """The proof that nothing has moved since each connection began to read."""
     keys = tuple(sorted(read.keys))
+    if len(keys) > MOST_KEYS:
+        keys = tuple(sorted({key.partition(SEPARATOR)[0] for key in keys}))
     for snapshot in read.at.values():
         position = snapshot.database.unmoved(keys, snapshot.position)
         if position is None:
@@ -309,6 +317,12 @@ def _defaults() -> tuple[Any, Any]:
 @receiver(file_changed)
 def _code_changed(**kwargs: Any) -> None:
     """Under ``runserver`` templates change without a restart."""
+    RECORDS.forget()
+
+
+@receiver(rows_dropped)
+def _rows_dropped(**kwargs: Any) -> None:
+    """What was recorded after a write may have been made from what was kept from before it."""
     RECORDS.forget()
 
 

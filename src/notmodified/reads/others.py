@@ -19,6 +19,7 @@ from django.core import signing
 from django.core.cache import CacheHandler
 from django.core.files.storage import FileSystemStorage
 from django.db import connections, router
+from django.dispatch import Signal
 from django.template import defaultfilters, defaulttags
 from django.template.loaders import cached, filesystem
 from django.utils import crypto, timesince, timezone
@@ -93,12 +94,26 @@ _IN_MEMORY: Final = {
 a page may show a row that another page has read."""
 
 
+rows_dropped: Final = Signal()
+"""What Django keeps of such rows was dropped: pages may change that have not asked for it since."""
+
+
 def _note_rows_in_memory() -> None:
     for app, (name, methods) in _IN_MEMORY.items():
         if apps.is_installed(app):
             model = apps.get_model(app.rpartition(".")[2], name)
+            manager_class: Any = type(model._default_manager)
             for method in methods:
-                _note_rows_of(model, type(model._default_manager), method)
+                _note_rows_of(model, manager_class, method)
+            manager_class.clear_cache = _telling(manager_class.clear_cache)
+
+
+def _telling(clear_cache: Callable[[Any], None]) -> Callable[[Any], None]:
+    def told(self: Any) -> None:
+        clear_cache(self)
+        rows_dropped.send(type(self))
+
+    return told
 
 
 def _note_rows_of(model: Any, manager_class: type, name: str) -> None:
