@@ -118,7 +118,7 @@ def _without_event(which: str) -> Wrong:
 
 def _plant(wrong: Wrong, monkeypatch: pytest.MonkeyPatch) -> None:
     vendor = VENDORS[connection.vendor]
-    nothing = ["SELECT 'nothing' AS line"]
+    nothing = ["'nothing'" if connection.vendor == "mysql" else "SELECT 'nothing' AS line"]
     if connection.vendor == "postgresql":
         lines = vendor._lines
 
@@ -131,7 +131,8 @@ def _plant(wrong: Wrong, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def wrong_trigger(self: Any, table: str, moment: str, lines: Lines, *rest: Any) -> Any:
         event = moment.removeprefix("AFTER ")
-        return trigger(self, table, moment, wrong(event, lines) or nothing, *rest)
+        found = [one if isinstance(one, str) else wrong(event, one) for one in (lines, *rest)]
+        return trigger(self, table, moment, found[0] or nothing, *found[1:])
 
     monkeypatch.setattr(vendor, "_trigger", wrong_trigger)
 

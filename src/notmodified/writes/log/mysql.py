@@ -23,20 +23,28 @@ from notmodified.writes.log.definitions import reached
 from notmodified.writes.triggers.mysql import drop
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
 
-_ROWS = {"INSERT": ("NEW",), "UPDATE": ("OLD", "NEW"), "DELETE": ("OLD",)}
-
 
 def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iterator[Trigger]:
     """The triggers that write down what happens to the table `name`, and along with it."""
     table = schema[name]
-    for event, rows in _ROWS.items():
-        lines = [f"SELECT {_text(name)} AS line"]
-        lines += [line for row in rows for line in _keys(connection, name, table, row, event)]
-        lines += _shape(connection, name, table, event)
-        if event != "INSERT":
-            for other in sorted(_reached(connection, name)):
-                lines += _everything(other, schema.get(other))
-        yield _trigger(connection, table.name, event, lines)
+    old, new = (_keys(connection, name, table, row) for row in ("OLD", "NEW"))
+    along = [
+        key
+        for other in sorted(_reached(connection, name))
+        for key in _everything(other, schema.get(other))
+    ]
+    yield _trigger(connection, table.name, "INSERT", [_text(name), _text(name, SHAPE), *new])
+    yield _trigger(connection, table.name, "DELETE", [_text(name), *old, *along])
+    columns = [connection.ops.quote_name(one.name) for _, one in sorted(table.narrowing.items())]
+    same = " AND ".join(f"NEW.{column} <=> OLD.{column}" for column in columns)
+    yield _trigger(
+        connection,
+        table.name,
+        "UPDATE",
+        [_text(name), *old, *along],
+        [_text(name, SHAPE), *new],
+        same or "TRUE",
+    )
 
 
 def _text(*parts: str) -> str:
@@ -44,39 +52,19 @@ def _text(*parts: str) -> str:
     return "'" + SEPARATOR.join(parts).replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _keys(
-    connection: BaseDatabaseWrapper, name: str, table: Table, row: str, event: str
-) -> Iterator[str]:
-    """The keys of the row OLD or NEW of a trigger; of an update, the new ones where they differ."""
+def _keys(connection: BaseDatabaseWrapper, name: str, table: Table, row: str) -> list[str]:
+    """The keys of the row OLD or NEW of a trigger; in the place of NULL's, that of the table."""
+    found = []
     for column, narrowing in sorted(table.narrowing.items()):
         value = f"{row}.{connection.ops.quote_name(narrowing.name)}"
         text = f"LOWER(REPLACE({value}, '-', ''))" if narrowing.kind is Kind.UUID else value
-        other = f"OLD.{connection.ops.quote_name(narrowing.name)}"
-        differs = f" AND NOT ({value} <=> {other})" if (row, event) == ("NEW", "UPDATE") else ""
-        yield (
-            f"SELECT CONCAT({_text(name, column, '')}, {text}) FROM DUAL "
-            f"WHERE {value} IS NOT NULL{differs}"
-        )
-
-
-def _shape(connection: BaseDatabaseWrapper, name: str, table: Table, event: str) -> Iterator[str]:
-    if event == "INSERT":
-        yield f"SELECT {_text(name, SHAPE)}"
-    elif event == "UPDATE" and table.narrowing:
-        columns = [
-            connection.ops.quote_name(column.name) for _, column in sorted(table.narrowing.items())
-        ]
-        same = " AND ".join(f"NEW.{column} <=> OLD.{column}" for column in columns)
-        yield f"SELECT {_text(name, SHAPE)} FROM DUAL WHERE NOT ({same})"
+        found.append(f"COALESCE(CONCAT({_text(name, column, '')}, {text}), {_text(name)})")
+    return found
 
 
 def _everything(name: str, table: Table | None) -> list[str]:
     columns = sorted(table.narrowing) if table is not None else ()
-    return [
-        f"SELECT {_text(name)}",
-        f"SELECT {_text(name, SHAPE)}",
-        *(f"SELECT {_text(name, column, ANY)}" for column in columns),
-    ]
+    return [_text(name), _text(name, SHAPE), *(_text(name, column, ANY) for column in columns)]
 
 
 def _reached(connection: BaseDatabaseWrapper, name: str) -> frozenset[str]:
@@ -92,13 +80,24 @@ def _reached(connection: BaseDatabaseWrapper, name: str) -> frozenset[str]:
 
 
 def _trigger(
-    connection: BaseDatabaseWrapper, table: str, event: str, lines: Iterable[str]
+    connection: BaseDatabaseWrapper,
+    table: str,
+    event: str,
+    keys: Iterable[str],
+    changed: Iterable[str] = (),
+    same: str = "TRUE",
 ) -> Trigger:
-    definition = (
-        f"AFTER {event} ON {connection.ops.quote_name(table)} FOR EACH ROW "
-        f"INSERT INTO {LOG} (`key`, stamp) SELECT line, UUID_SHORT() "
-        f"FROM ({' UNION ALL '.join(lines)}) AS moved"
-    )
+    """Writes down `keys`, and those of `changed` unless all is the `same`."""
+    body = _insert(keys)
+    if changed:
+        body = f"BEGIN {body}; IF NOT ({same}) THEN {_insert(changed)}; END IF; END"
+    definition = f"AFTER {event} ON {connection.ops.quote_name(table)} FOR EACH ROW {body}"
     name = LOG_PREFIX + trigger_name(table, definition).rpartition("_")[2]
     create = f"CREATE TRIGGER {connection.ops.quote_name(name)} {definition}"
     return Trigger(table, name, (create,), drop(connection, table, name))
+
+
+def _insert(keys: Iterable[str]) -> str:
+    """Of so many rows that the server can see it: then it does not lock the log's numbers."""
+    rows = ", ".join(f"({key}, UUID_SHORT())" for key in keys)
+    return f"INSERT INTO {LOG} (`key`, stamp) VALUES {rows}"
