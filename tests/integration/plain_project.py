@@ -93,6 +93,6 @@ if os.environ.get("TESTS_DEFECT"):
     def unproved(read: Any) -> Any:
         [found] = {snapshot.database for snapshot in read.at.values()}
         with found._lock:
-            return automatic.Proof(found, tuple(read.keys), found._ledger.position())
+            return automatic.Proof.of(found, read.keys, found._ledger.position())
 
     automatic._proof = unproved

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from threading import get_ident
 from typing import Any, Final, cast
 
@@ -223,7 +223,8 @@ class Automatic:
             if proof is None:
                 return "something changed while the view ran"
             proofs.append(proof)
-        names, values = tuple(self._recorder.inputs), list(self._recorder.inputs.values())
+        names = _shared(tuple(self._recorder.inputs))
+        values = tuple(self._recorder.inputs.values())
         headers = headers_of(response, csrf_masked=False, now=time.time())
         record = Record(
             representation,
@@ -286,14 +287,14 @@ class Automatic:
 
 def _proof(read: Read) -> Proof | None:
     """The proof that nothing has moved since each connection began to read."""
-    keys = tuple(sorted(read.keys))
+    keys = read.keys
     if len(keys) > MOST_KEYS:
-        keys = tuple(sorted({key.partition(SEPARATOR)[0] for key in keys}))
+        keys = {key.partition(SEPARATOR)[0] for key in keys}
     for snapshot in read.at.values():
         position = snapshot.database.unmoved(keys, snapshot.position)
         if position is None:
             return None
-    return Proof(snapshot.database, keys, position)
+    return Proof.of(snapshot.database, keys, position)
 
 
 def surroundings() -> tuple[Any, ...]:
@@ -305,7 +306,13 @@ def surroundings() -> tuple[Any, ...]:
     if language is None and zone is None:
         return _defaults()
     default_language, default_zone = _defaults()
-    return language or default_language, zone or default_zone
+    return _shared((language or default_language, zone or default_zone))
+
+
+@lru_cache(maxsize=1024)
+def _shared(found: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same object for equal ones: most records have what every other has."""
+    return found
 
 
 @cache

@@ -290,6 +290,6 @@ Cookies = Callable[[], Mapping[str, str]]
 
 def values_now(
     names: Iterable[tuple[str, str]], meta: Mapping[str, Any], cookies: Cookies
-) -> list[Any]:
+) -> tuple[Any, ...]:
     """The values that another request has for the inputs of a record."""
-    return [(meta if kind == META else cookies()).get(name) for kind, name in names]
+    return tuple([(meta if kind == META else cookies()).get(name) for kind, name in names])

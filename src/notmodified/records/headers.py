@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from typing import Final, NamedTuple
 
@@ -47,24 +48,22 @@ class RememberedHeaders:
     whether the 200 held a CSRF token.
     """
 
-    fields: ResponseHeaders
+    fields: tuple[tuple[str, str], ...]
     expires_after: int | None
     marks: tuple[tuple[str, object], ...]
     csrf_masked: bool
-    lines: tuple[tuple[str, str], ...] = ()
-    """The same fields, for who answers without Django."""
 
     def lines_now(self, now: float) -> list[tuple[str, str]]:
         """The fields, for an answer that is made `now`."""
         if self.expires_after is None:
-            return list(self.lines)
-        return [*self.lines, ("Expires", format_date(int(now) + self.expires_after))]
+            return list(self.fields)
+        return [*self.fields, ("Expires", format_date(int(now) + self.expires_after))]
 
     def headers(self, now: float) -> ResponseHeaders:
         """The fields, for an answer that is made `now`."""
         headers = ResponseHeaders({})
         # Setting each field would check and convert anew what has been sent before.
-        headers._store.update(self.fields._store)
+        headers._store.update([(field[0].lower(), field) for field in self.fields])
         if self.expires_after is not None:
             headers["Expires"] = format_date(int(now) + self.expires_after)
         return headers
@@ -76,11 +75,14 @@ def headers_of(response: HttpResponseBase, *, csrf_masked: bool, now: float) -> 
     expires_after = _expires_after(response, now)
     if expires_after is not None:
         left_out |= {"expires"}
-    lines = tuple(repeated_in_304(response.items(), left_out))
-    fields = ResponseHeaders({})
-    # What the response has was checked when it was set.
-    fields._store.update({line[0].lower(): line for line in lines})
-    return RememberedHeaders(fields, expires_after, marks_of(response), csrf_masked, lines)
+    fields = tuple(map(_shared, repeated_in_304(response.items(), left_out)))
+    return RememberedHeaders(fields, expires_after, marks_of(response), csrf_masked)
+
+
+@lru_cache(maxsize=1024)
+def _shared(field: tuple[str, str]) -> tuple[str, str]:
+    """The same object for equal fields: most are those of every other response."""
+    return field
 
 
 def marks_of(response: HttpResponseBase) -> tuple[tuple[str, object], ...]:

@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
@@ -28,6 +28,9 @@ from notmodified.records.headers import RememberedHeaders
 MOST_BYTES: Final = 64 * 1024 * 1024
 MOST_VARIANTS: Final = 32
 """How many records of one resource, for different inputs; the oldest goes."""
+
+_BETWEEN: Final = "\x1e"
+"""Between keys, of which none holds it."""
 
 Key = tuple[str, ...]
 
@@ -51,8 +54,17 @@ class Proof(NamedTuple):
     """What was read of one database, and the last position at which none of it had moved."""
 
     database: Database
-    keys: tuple[str, ...]
+    joined: str
+    """The keys, in one text, which takes half of the memory."""
     position: Any
+
+    @classmethod
+    def of(cls, database: Database, keys: Iterable[str], position: Any) -> Proof:
+        return cls(database, _BETWEEN.join(sorted(keys)), position)
+
+    @property
+    def keys(self) -> list[str]:
+        return self.joined.split(_BETWEEN) if self.joined else []
 
 
 @dataclass(slots=True)
@@ -68,7 +80,7 @@ class Record:
     representation: Representation
     headers: RememberedHeaders
     inputs: tuple[tuple[str, str], ...]
-    values: list[Any]
+    values: tuple[Any, ...]
     surroundings: tuple[Any, ...]
     proofs: tuple[Proof, ...]
     size: int
@@ -176,19 +188,19 @@ class Records:
         return self._bytes
 
 
-_OF_A_TEXT: Final = sys.getsizeof("") + 8
-"""Bytes that a text takes beside its characters, with the reference to it."""
+_OF_A_RECORD: Final = 1_150
+"""Bytes that a record takes beside the characters in it, as measured (``benchmarks.records``)."""
+_OF_A_TEXT: Final = sys.getsizeof("")
 
 
 def size_of(
-    key: Key, headers: RememberedHeaders, values: list[Any], proofs: tuple[Proof, ...]
+    key: Key, headers: RememberedHeaders, values: tuple[Any, ...], proofs: tuple[Proof, ...]
 ) -> int:
     """An estimate of the bytes that a record takes."""
-    texts = [*key, *(text for line in headers.lines for text in line)]
-    texts += [value for value in values if isinstance(value, str)]
-    for proof in proofs:
-        texts += proof.keys
-    return 1024 + _OF_A_TEXT * len(texts) + sum(map(len, texts))
+    texts = [*key, *(text for field in headers.fields for text in field)]
+    texts += [proof.joined for proof in proofs]
+    given = [value for value in values if isinstance(value, str)]
+    return _OF_A_RECORD + sum(map(len, texts)) + sum(map(len, given)) + _OF_A_TEXT * len(given)
 
 
 RECORDS: Final = Records()

@@ -78,6 +78,7 @@ class SqliteLedger:
         self._life = 0
         self.clock = 0.0
         self._seen: tuple[Any, Position | None] = (None, None)
+        self._last = Position(0, 0, 0, 0)
 
     def position(self) -> Position:
         """The position now. Raises LedgerError."""
@@ -155,7 +156,10 @@ class SqliteLedger:
 
     def _position_of(self, row: tuple[Any, ...]) -> Position:
         self.clock = time.time()  # a file is on one machine
-        return Position(self._life, *row[:3])
+        now = Position(self._life, *row[:3])
+        if now != self._last:  # equal positions share their memory
+            self._last = now
+        return self._last
 
     def compact(self, keep: int = KEEPS) -> bool:
         """Forget what was written before the last compaction; positions from before it are judged
