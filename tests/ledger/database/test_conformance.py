@@ -212,7 +212,7 @@ def test_a_position_that_is_renewed_while_somebody_writes(ledger: Any, writer: O
 def test_a_commit_in_the_middle_of_a_question_is_not_lost(tables: None, writer: Other) -> None:
     """Before whichever of the ledger's statements it comes."""
     moves: list[Callable[[], None]] = []
-    for statement in range(4):
+    for statement in range(8):
         with harness.opened(between=lambda: moves.pop()() if moves else None) as ledger:
             position = ledger.position()
             writer.move("b")  # so that there is something to look for

@@ -44,13 +44,12 @@ TABLES: Final = (
 )
 """The statements that make a ledger where there is none."""
 
-_POSITION: Final = (
-    f"SELECT log.id, log.stamp, schema.schema_version, substr(log.key, 1, 1) = '{OPEN}'"
-)
-_FROM: Final = (
-    f" FROM (SELECT id, stamp, key FROM {LOG} ORDER BY id DESC LIMIT 1) AS log,"
-    f" pragma_schema_version AS schema"
-)
+_SCHEMA: Final = "PRAGMA schema_version"
+"""Asked before the rest, in a statement of its own: what is not a table's, SQLite parses anew each
+time. A change of the schema in between is seen by the next question."""
+
+_POSITION: Final = f"SELECT id, stamp, substr(key, 1, 1) = '{OPEN}'"
+_FROM: Final = f" FROM {LOG} ORDER BY id DESC LIMIT 1"
 _SEAL: Final = f"INSERT INTO {LOG} (key) VALUES ('')"
 
 
@@ -156,7 +155,8 @@ class SqliteLedger:
 
     def _position_of(self, row: tuple[Any, ...]) -> Position:
         self.clock = time.time()  # a file is on one machine
-        now = Position(self._life, *row[:3])
+        schema, line, stamp, *_ = row
+        now = Position(self._life, line, stamp, schema)
         if now != self._last:  # equal positions share their memory
             self._last = now
         return self._last
@@ -190,15 +190,18 @@ class SqliteLedger:
         parameters: tuple[str | int, ...],
         reader: sqlite3.Connection | None = None,
     ) -> tuple[Any, ...]:
+        """The schema's version, and then the one row of a question."""
         try:
-            rows = (reader or self._connection()).execute(sql, parameters).fetchall()
+            connection = reader or self._connection()
+            [schema] = connection.execute(_SCHEMA).fetchall()
+            rows = connection.execute(sql, parameters).fetchall()
         except (sqlite3.Error, OSError) as error:
             if reader is None:
                 self.close()
             raise LedgerError(f"{self._path}: {error}") from error
         if len(rows) != 1:
             raise LedgerError(f"{self._path} has no ledger: {LOG} is empty")
-        row: tuple[Any, ...] = rows[0]
+        row: tuple[Any, ...] = schema + rows[0]
         return row
 
     def _connection(self) -> sqlite3.Connection:
