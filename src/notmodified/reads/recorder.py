@@ -88,7 +88,9 @@ class Recorder:
         if self.reason is not None:
             return None
         try:
-            found = self.reads.setdefault(connection.alias, Read({}, set()))
+            found = self.reads.get(connection.alias)
+            if found is None:
+                found = self.reads[connection.alias] = Read({}, set())
             at = found.at.get(id(connection.connection))
             if at is None:
                 at = self._began(connection)
@@ -98,7 +100,7 @@ class Recorder:
             positional = parameters if isinstance(parameters, list | tuple) else None
             token = _CURRENT.set(_NOBODY)  # to learn a language takes files
             try:
-                keys, by_rows = at.planner.read(str(sql), positional)
+                keys, by_rows = at.planner.read(sql, positional)
             finally:
                 _CURRENT.reset(token)
             found.keys.update(keys)
@@ -205,12 +207,14 @@ def _within(recorder: Recorder | None) -> Iterator[None]:
 
 
 def read(
-    connection: BaseDatabaseWrapper, sql: str, parameters: Any, many: bool = False
+    connection: BaseDatabaseWrapper, sql: Any, parameters: Any, many: bool = False
 ) -> NoteRows | None:
     """A statement is about to be run in this context. What comes back wants its rows."""
     recorder = _CURRENT.get()
     if recorder is _NOBODY:
         return None
+    if type(sql) is not str:
+        sql = _text_of(connection, sql)
     if recorder is _SETTING_UP:
         memories.keep(connection.alias, sql, parameters)
         return None
@@ -221,6 +225,15 @@ def read(
         _spoil_all("a query in another thread")
     memories.keep(connection.alias, sql, parameters)
     return None
+
+
+def _text_of(connection: BaseDatabaseWrapper, sql: Any) -> str:
+    """The text of a statement that comes as bytes, or put together by ``psycopg.sql``."""
+    if isinstance(sql, bytes | bytearray):
+        return sql.decode(errors="replace")
+    if hasattr(sql, "as_string"):
+        return str(sql.as_string(connection.connection))
+    return str(sql)
 
 
 def failed() -> None:

@@ -9,6 +9,7 @@ Rule of this module: of what sets something, only what is listed here is harmles
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -31,8 +32,13 @@ _STRANGE: Final = "_notmodified_strange"
 
 def notice(connection: BaseDatabaseWrapper, sql: str) -> None:
     """A statement is about to be run, recorded or not."""
-    if (_SETS.match(sql) and not _HARMLESS.match(sql)) or "set_config" in sql:
+    if _makes_strange(sql):
         setattr(connection, _STRANGE, connection.connection)
+
+
+@lru_cache(maxsize=4096)
+def _makes_strange(sql: str) -> bool:
+    return bool(_SETS.match(sql) and not _HARMLESS.match(sql)) or "set_config" in sql
 
 
 def are_strange(connection: BaseDatabaseWrapper) -> bool:
