@@ -33,5 +33,7 @@ def log(request: Any, transactional_db: None) -> Iterator[None]:
     yield
     uninstall(connection)
     databases.forget()
+    if connection.vendor == "sqlite":
+        execute("DROP VIEW IF EXISTS notmodified_rows")
     for table in ("notmodified_log", "notmodified_ledger", "odd"):
         execute(f"DROP TABLE IF EXISTS {table}")

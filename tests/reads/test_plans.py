@@ -22,13 +22,13 @@ VENDORS = ("sqlite", "postgresql", "mysql")
 
 
 def needs(sql: str, *parameters: object, vendor: str = "sqlite") -> set[str]:
-    """The dependencies as texts: ``book``, ``book.id=5`` (and with it, silently, ``book.id=*``)."""
+    """The dependencies as texts: ``book``, ``book.id=5`` (and with it, silently, every row of ``book``)."""
     keys, _ = Planner(vendor, SCHEMA).read(sql, parameters)
     found = {Dependency(*key.split(SEPARATOR)) for key in keys}
-    stars = {(one.table, one.column) for one in found if one.value == "*"}
+    stars = {one.table for one in found if one.column == "*"}
     texts = set()
-    for table, column, value in found - {Dependency(*star, "*") for star in stars}:
-        assert column is None or (table, column) in stars
+    for table, column, value in found - {Dependency(star, "*") for star in stars}:
+        assert column is None or table in stars
         texts.add(table if column is None else f"{table}.{column}={value}")
     return texts
 

@@ -80,20 +80,19 @@ class Read:
 
 
 class Narrowed(NamedTuple):
-    """The rows of a table whose column has the value of `operand`: the beginning of their key, and
-    the key of rows that come to have it from nobody knows where."""
+    """The rows of a table whose column has the value of `operand`: the beginning of their key."""
 
     operand: Operand
     kind: Kind
     beginning: str
-    any_: str
 
 
 class Alternatives(NamedTuple):
     """The rows of one alias that count: those of any of some values, if they all narrow, or else
-    all of the table's, whose key is `whole`."""
+    all of the table's, whose key is `whole`. `any_` is the key of all of its rows at once."""
 
     narrowed: tuple[Narrowed, ...]
+    any_: str
     whole: str
 
 
@@ -163,9 +162,9 @@ class Planner:
         if parameters and any(isinstance(one, str) and is_clock(one) for one in parameters):
             raise NotProvableError("the time, as a text")
         found = set(plan.keys)
-        for narrowed, whole in plan.by_parameters:
+        for narrowed, any_, whole in plan.by_parameters:
             keys = []
-            for operand, kind, beginning, any_ in narrowed:
+            for operand, kind, beginning in narrowed:
                 value = filled(operand, parameters)
                 if value is None:
                     continue  # no row equals NULL
@@ -189,13 +188,12 @@ class Planner:
                         operand,
                         narrowing[column].kind,
                         Dependency(table, column, "").key,
-                        Dependency(table, column, ANY).key,
                     )
                     for column, operand in by_keys
                 )
-                by_parameters.append(Alternatives(narrowed, whole))
+                by_parameters.append(Alternatives(narrowed, Dependency(table, ANY).key, whole))
             elif row is not None:
-                keys.add(Dependency(table, row.column, ANY).key)
+                keys.add(Dependency(table, ANY).key)
                 if row.inner:
                     keys.add(Dependency(table, SHAPE).key)
                 beginning = Dependency(table, row.column, "").key

@@ -8,6 +8,7 @@ SEPARATOR: Final = "\x1f"
 """Between the parts of a key: no name and no value holds it."""
 
 ANY: Final = "*"
+"""In the place of a column: every row. Whatever depends on some of them depends on this too."""
 SHAPE: Final = "+"
 """In the place of a column: rows that come, and changes of narrowing columns."""
 
@@ -15,9 +16,8 @@ SHAPE: Final = "+"
 class Dependency(NamedTuple):
     """Something that a result was made from.
 
-    A table; or, in a table, the rows with `value` in `column`; where `value` is :data:`ANY`, rows
-    that come to have it from nobody knows where; or a table's :data:`SHAPE`. Names are in lower
-    case.
+    A table; or, in a table, the rows with `value` in `column`; or all of its rows at once, of which
+    nobody says which they are (:data:`ANY`); or its :data:`SHAPE`. Names are in lower case.
     """
 
     table: str

@@ -24,7 +24,7 @@ from django.db import connection
 
 from notmodified.ledger.database import mysql, postgresql, sqlite
 from notmodified.ledger.database.errors import LedgerError
-from notmodified.ledger.database.names import EVERYTHING, LEDGER, LOG
+from notmodified.ledger.database.names import EVERYTHING, LEDGER, LOG, ROWS
 from notmodified.records import databases
 
 MODULES: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql, "mysql": mysql}
@@ -155,6 +155,8 @@ def make_tables() -> None:
 
 def drop_tables() -> None:
     with another() as other:
+        if connection.vendor == "sqlite":
+            other.run(f"DROP VIEW IF EXISTS {ROWS}")
         for table in (LOG, LEDGER):
             other.run(f"DROP TABLE IF EXISTS {table}")
 

@@ -31,4 +31,4 @@ def test_rows_from_a_query_and_from_copy() -> None:
 
 def test_truncate_moves_every_row() -> None:
     moves = moved_by(lambda: execute("TRUNCATE site_tag CASCADE"))
-    assert {"site_tag", "site_tag.id.*", "site_book_tags.tag_id.*"} <= moves
+    assert {"site_tag", "site_tag.*", "site_book_tags.*"} <= moves

@@ -7,6 +7,9 @@ from typing import Final
 LOG: Final = "notmodified_log"
 """A line per key that moved."""
 
+ROWS: Final = "notmodified_rows"
+"""A view that nobody reads: what triggers say of a row, where they say it of one at a time."""
+
 LEDGER: Final = "notmodified_ledger"
 """One line: what else a ledger has to remember."""
 
@@ -20,8 +23,8 @@ MOST_LINES: Final = 64
 """The same where there is a trigger per row, which does not see the whole statement: as long as the
 last line but so many is of the same moment, this is one of many rows."""
 
-OPEN: Final = "!"
-"""Where rows are written down one by one: begins a line that says that every row of a table is
+OPEN: Final = "\x1f*"
+"""Where rows are written down one by one: the end of a line that says that every row of a table is
 being written. While it is the last line, more such writes need no line; so no position may be taken
 there."""
 

@@ -29,7 +29,27 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from notmodified.ledger.database.errors import LedgerError
-from notmodified.ledger.database.names import EVERYTHING, KEEPS, LEDGER, LOG, OPEN
+from notmodified.ledger.database.names import EVERYTHING, KEEPS, LEDGER, LOG, MOST_LINES, OPEN, ROWS
+
+COLUMNS_AT_ONCE: Final = 4
+"""How many columns of a row go into one line of :data:`ROWS`: of each its name, the value that it
+had, and the value that it has."""
+_PLACES: Final = range(1, COLUMNS_AT_ONCE + 1)
+
+
+def _written_down() -> str:
+    """What becomes of a row in the log: its keys, old and new; that the shape of its table has
+    changed; and last, where the trigger for many rows looks, its table."""
+    table = f"NEW.place||'{OPEN[0]}'"
+    keys = [
+        f"({table}||NEW.name{n}||'{OPEN[0]}'||{value})"
+        for n in _PLACES
+        for value in (f"NEW.old{n}", f"nullif(NEW.new{n},NEW.old{n})")
+    ]
+    same = " AND ".join(f"NEW.new{n} IS NEW.old{n}" for n in _PLACES)
+    shape = f"(CASE WHEN {same} THEN NULL ELSE {table}||'+' END)"
+    return ", ".join([*keys, shape, "(NEW.place)"])
+
 
 TABLES: Final = (
     f"CREATE TABLE IF NOT EXISTS {LEDGER} (next INTEGER NOT NULL)",
@@ -41,14 +61,35 @@ TABLES: Final = (
     ),
     f"INSERT INTO {LOG} (key) SELECT '{EVERYTHING}' WHERE NOT EXISTS (SELECT 1 FROM {LOG})",
     f"CREATE INDEX IF NOT EXISTS {LOG}_key ON {LOG} (key, id)",
+    (
+        f"CREATE VIEW IF NOT EXISTS {ROWS} AS SELECT NULL AS place, "
+        + ", ".join(f"NULL AS name{n}, NULL AS old{n}, NULL AS new{n}" for n in _PLACES)
+    ),
+    (
+        f"CREATE TRIGGER IF NOT EXISTS into_{LOG} INSTEAD OF INSERT ON {ROWS} WHEN (SELECT key "
+        f"FROM {LOG} ORDER BY id DESC LIMIT 1) IS NOT NEW.place || '{OPEN}' BEGIN INSERT INTO "
+        f"{LOG} (key) SELECT * FROM (VALUES {_written_down()}) WHERE column1 NOT NULL; END"
+    ),
+    (
+        f"CREATE TRIGGER IF NOT EXISTS many_in_{LOG} AFTER INSERT ON {LOG} "
+        f"WHEN NEW.at = (SELECT at FROM {LOG} WHERE id = NEW.id - {MOST_LINES}) "
+        f"AND instr(NEW.key, '{OPEN[0]}') = 0 "
+        f"BEGIN INSERT INTO {LOG} (key) VALUES (NEW.key || '{OPEN}'); END"
+    ),
 )
-"""The statements that make a ledger where there is none."""
+"""The statements that make a ledger where there is none.
+
+The first trigger writes down what those of tables say, which are short because of it: every
+connection that is opened reads them all. The second leaves open lines: one for a table of which
+rows were written in the same moment as many lines before. ``'now'`` is the same in all of a
+statement; a wrong guess only moves too much.
+"""
 
 _SCHEMA: Final = "PRAGMA schema_version"
 """Asked before the rest, in a statement of its own: what is not a table's, SQLite parses anew each
 time. A change of the schema in between is seen by the next question."""
 
-_POSITION: Final = f"SELECT id, stamp, substr(key, 1, 1) = '{OPEN}'"
+_POSITION: Final = f"SELECT id, stamp, substr(key, -2) = '{OPEN}'"
 _FROM: Final = f" FROM {LOG} ORDER BY id DESC LIMIT 1"
 _SEAL: Final = f"INSERT INTO {LOG} (key) VALUES ('')"
 

@@ -31,7 +31,7 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
     along = [
         key
         for other in sorted(_reached(connection, name))
-        for key in _everything(other, schema.get(other))
+        for key in (_text(other), _text(other, ANY))
     ]
     yield _trigger(connection, table.name, "INSERT", [_text(name), _text(name, SHAPE), *new])
     yield _trigger(connection, table.name, "DELETE", [_text(name), *old, *along])
@@ -60,11 +60,6 @@ def _keys(connection: BaseDatabaseWrapper, name: str, table: Table, row: str) ->
         text = f"LOWER(REPLACE({value}, '-', ''))" if narrowing.kind is Kind.UUID else value
         found.append(f"COALESCE(CONCAT({_text(name, column, '')}, {text}), {_text(name)})")
     return found
-
-
-def _everything(name: str, table: Table | None) -> list[str]:
-    columns = sorted(table.narrowing) if table is not None else ()
-    return [_text(name), _text(name, SHAPE), *(_text(name, column, ANY) for column in columns)]
 
 
 def _reached(connection: BaseDatabaseWrapper, name: str) -> frozenset[str]:

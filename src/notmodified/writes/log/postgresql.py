@@ -40,7 +40,7 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
     known = {one for one in schema if not schema[one].is_part}
     shown = [one for one in (name, *sorted(table.above)) if one in known]
     below = sorted(table.below & known)
-    everything = [text for one in (*shown, *below) for text in _everything(one, schema[one])]
+    everything = [text for one in (*shown, *below) for text in _everything(one)]
     if not everything:
         return
     quote = connection.ops.quote_name
@@ -52,9 +52,7 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
     for event, transitions in _ROWS.items():
         rows = transitions[-1].rpartition(" ")[2]
         lines = [line for one in shown for line in _lines(connection, one, schema[one], event)]
-        lines += [
-            f"SELECT {text} FROM {rows}" for one in below for text in _everything(one, schema[one])
-        ]
+        lines += [f"SELECT {text} FROM {rows}" for one in below for text in _everything(one)]
         yield _trigger(
             connection,
             table.name,
@@ -82,10 +80,9 @@ def _lines(connection: BaseDatabaseWrapper, name: str, table: Table, event: str)
         yield f"SELECT {_text(name, SHAPE)} WHERE EXISTS ({moved})"
 
 
-def _everything(name: str, table: Table) -> list[str]:
+def _everything(name: str) -> list[str]:
     """The keys by which every row of a table moves."""
-    columns = [_text(name, column, ANY) for column in sorted(table.narrowing)]
-    return [_text(name), _text(name, SHAPE), *columns]
+    return [_text(name), _text(name, ANY)]
 
 
 def _text(*parts: str) -> str:

@@ -2,29 +2,30 @@
 
 Rules of this module:
 
+- They are short: whoever opens a connection, as Django does for every request unless it is told
+  otherwise, has SQLite read all of them. What they say of a row goes into a view, whose own trigger
+  makes lines of it (``ledger.database.sqlite``).
 - A REPLACE deletes the rows that stand in its way, and fires no trigger for them unless
-  ``recursive_triggers`` is on. So before a row is inserted or updated, the rows that it would
-  displace are looked up by every unique index, and written down.
+  ``recursive_triggers`` is on. So before a row is written, the rows that it would displace are
+  looked up by every unique index, and written down.
 - What a unique index over an expression, or over some rows only, would displace, nobody looks up:
   under such an index every insert and update moves every row.
 - A table without rowid is refused.
-- A trigger sees one row. When it finds that many rows are being written, it says that every row is,
-  and leaves the *line open*: as long as that line is the last, further rows need none. ``'now'`` is
-  the same in all of a statement, which tells how many rows it has written; a wrong guess only moves
-  too much.
-- Before an update only unique columns are looked at, so only updates of these are.
+- A trigger sees one row. When many are written, the log's own trigger says that every row is, and
+  leaves the *line open*: as long as that line is the last, further rows need none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notmodified.ledger.database.names import LOG, MOST_LINES, OPEN
-from notmodified.sql.dependencies import ANY, SEPARATOR, SHAPE
-from notmodified.sql.schema import Schema, Table
+from notmodified.ledger.database.names import LOG, ROWS
+from notmodified.ledger.database.sqlite import COLUMNS_AT_ONCE
+from notmodified.sql.dependencies import ANY, SEPARATOR
+from notmodified.sql.schema import Column, Schema, Table
 from notmodified.sql.values import MOST_TEXT, Kind
 from notmodified.writes.triggers.sqlite import drop
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
@@ -42,113 +43,79 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
     table = schema[name]
     quote = connection.ops.quote_name
     own = quote(table.name)
+
+    def rows(old: str | None, new: str | None) -> list[str]:
+        return _rows(connection, name, table, old, new)
+
+    yield _trigger(connection, table.name, "AFTER INSERT", rows(None, "NEW."))
+    yield _trigger(connection, table.name, "AFTER DELETE", rows("OLD.", "OLD."))
+    yield _trigger(connection, table.name, "AFTER UPDATE", rows("OLD.", "NEW."))
     uniques = _uniques(connection, name)
-    old, new = _rows(connection, name, table, "OLD"), _rows(connection, name, table, "NEW")
-    whole = f"SELECT {_text(name)}"
-    shape = f"SELECT {_text(name, SHAPE)}"
-    everything = _everything(name, table)
-    yield _trigger(connection, table.name, "AFTER INSERT", [whole, shape, *new], everything)
-    yield _trigger(connection, table.name, "AFTER DELETE", [whole, *old], everything)
-    new = [
-        f"{line} AND NEW.{quote(column.name)} IS NOT OLD.{quote(column.name)}"
-        for line, (_, column) in zip(new, sorted(table.narrowing.items()), strict=True)
-    ]
-    changed = " OR ".join(
-        f"NEW.{quote(column.name)} IS NOT OLD.{quote(column.name)}"
-        for _, column in sorted(table.narrowing.items())
+    if None in uniques:
+        for event in ("INSERT", "UPDATE"):
+            lines = [f"INSERT INTO {LOG}(key)VALUES({_text(name)}),({_text(name, ANY)})"]
+            yield _trigger(connection, table.name, f"BEFORE {event}", lines)
+        return
+    same = " OR ".join(
+        "(" + " AND ".join(f"{quote(one)}=NEW.{quote(one)}" for one in unique or ()) + ")"
+        for unique in uniques
     )
-    if changed:
-        new = [*new, f"{shape} WHERE {changed}"]
-    yield _trigger(connection, table.name, "AFTER UPDATE", [whole, *old, *new], everything)
-    for event in ("INSERT", "UPDATE"):
-        displaced = []
-        for unique in uniques:
-            if unique is None:
-                displaced += everything
-                continue
-            same = " AND ".join(f"{quote(column)} = NEW.{quote(column)}" for column in unique)
-            other = " AND rowid <> OLD.rowid" if event == "UPDATE" else ""
-            among = f" FROM {own} WHERE {same}{other}"
-            displaced += [f"SELECT {_text(name)}{among}"]
-            displaced += [
-                f"SELECT {key}{among} AND {column} IS NOT NULL"
-                for key, column in _keys(connection, name, table)
-            ]
-        if displaced:
-            yield _trigger(
-                connection, table.name, _before(event, uniques, quote), displaced, everything
-            )
+    keys = {column for unique in uniques for column in unique or ()} | _ROWID
+    for moment, others in (
+        ("BEFORE INSERT", f"WHERE {same}"),
+        (
+            f"BEFORE UPDATE OF {','.join(map(quote, sorted(keys)))}",
+            f"WHERE rowid<>OLD.rowid AND({same})",
+        ),
+    ):
+        lines = [
+            f"{line.replace('VALUES(', 'SELECT ', 1)[:-1]} FROM {own} {others}"
+            for line in rows("", "")
+        ]
+        yield _trigger(connection, table.name, moment, lines)
 
 
 def _text(*parts: str) -> str:
-    """A key, or the beginning of one, as a literal."""
+    """A key, or a part of one, as a literal."""
     return "'" + SEPARATOR.join(parts).replace("'", "''") + "'"
 
 
-def _keys(connection: BaseDatabaseWrapper, name: str, table: Table) -> Iterator[tuple[str, str]]:
-    """For each narrowing column, the key of a row as an expression, and the column."""
-    for column, narrowing in sorted(table.narrowing.items()):
-        quoted = connection.ops.quote_name(narrowing.name)
-        yield f"{_text(name, column, '')} || {_canonical('', quoted, narrowing.kind)}", quoted
-
-
-def _rows(connection: BaseDatabaseWrapper, name: str, table: Table, row: str) -> list[str]:
-    """The keys of the row OLD or NEW of a trigger."""
-    found = []
-    for column, narrowing in sorted(table.narrowing.items()):
-        quoted = connection.ops.quote_name(narrowing.name)
-        value = _canonical(f"{row}.", quoted, narrowing.kind)
-        found.append(
-            f"SELECT {_text(name, column, '')} || {value} WHERE {row}.{quoted} IS NOT NULL"
-        )
-    return found
-
-
-def _canonical(row: str, column: str, kind: Kind) -> str:
-    """The value in the form of :meth:`~notmodified.sql.values.Kind.canonical`."""
-    if kind is Kind.UUID:
-        return f"lower(replace({row}{column}, '-', ''))"
-    if kind is Kind.TEXT:
-        return f"substr({row}{column}, 1, {MOST_TEXT})"
-    return f"CAST({row}{column} AS TEXT)"
-
-
-def _everything(name: str, table: Table) -> list[str]:
+def _rows(
+    connection: BaseDatabaseWrapper, name: str, table: Table, old: str | None, new: str | None
+) -> list[str]:
+    """Statements that say of a row what it was (`old`) and is (`new`), each the beginning of its
+    columns' names; ``None`` for a row that was not there."""
+    told = [
+        ",".join([_text(at), *(_canonical(connection, row, column) for row in (old, new))])
+        for at, column in sorted(table.narrowing.items())
+    ]
+    places = range(0, len(told) or 1, COLUMNS_AT_ONCE)
     return [
-        f"SELECT {_text(name)}",
-        f"SELECT {_text(name, SHAPE)}",
-        *(f"SELECT {_text(name, column, ANY)}" for column in sorted(table.narrowing)),
+        f"INSERT INTO {ROWS} VALUES({_text(name)},"
+        + ",".join(
+            told[at : at + COLUMNS_AT_ONCE]
+            + ["NULL,NULL,NULL"] * (COLUMNS_AT_ONCE - len(told[at : at + COLUMNS_AT_ONCE]))
+        )
+        + ")"
+        for at in places
     ]
 
 
-def _before(event: str, uniques: Collection[list[str] | None], quote: Callable[[str], str]) -> str:
-    """The moment before a row may displace others."""
-    if event == "INSERT" or None in uniques:
-        return f"BEFORE {event}"
-    columns = sorted({column for unique in uniques if unique for column in unique} | _ROWID)
-    return f"BEFORE {event} OF {', '.join(map(quote, columns))}"
+def _canonical(connection: BaseDatabaseWrapper, row: str | None, column: Column) -> str:
+    """The value in the form of :meth:`~notmodified.sql.values.Kind.canonical`."""
+    if row is None:
+        return "NULL"
+    value = f"{row}{connection.ops.quote_name(column.name)}"
+    if column.kind is Kind.UUID:
+        return f"lower(replace({value},'-',''))"
+    return f"substr({value},1,{MOST_TEXT})" if column.kind is Kind.TEXT else value
 
 
 def _trigger(
-    connection: BaseDatabaseWrapper,
-    table: str,
-    moment: str,
-    lines: Iterable[str],
-    everything: Iterable[str],
+    connection: BaseDatabaseWrapper, table: str, moment: str, statements: Iterable[str]
 ) -> Trigger:
-    # Before a row, several indexes may displace the same one.
-    body = (" UNION ALL " if moment.startswith("AFTER") else " UNION ").join(lines)
-    opened = _text(OPEN, table)
-    many = (
-        f"(SELECT at FROM {LOG} WHERE id = (SELECT max(id) FROM {LOG}) - {MOST_LINES}) "
-        f"= julianday('now')"
-    )
-    every = " UNION ALL ".join(f"{line} WHERE {many}" for line in (*everything, f"SELECT {opened}"))
-    definition = (
-        f"{moment} ON {connection.ops.quote_name(table)} FOR EACH ROW "
-        f"WHEN (SELECT key FROM {LOG} ORDER BY id DESC LIMIT 1) IS NOT {opened} BEGIN "
-        f"INSERT INTO {LOG} (key) {body}; INSERT INTO {LOG} (key) {every}; END"
-    )
+    body = ";".join(statements)
+    definition = f"{moment} ON {connection.ops.quote_name(table)} BEGIN {body};END"
     name = LOG_PREFIX + trigger_name(table, definition).rpartition("_")[2]
     create = f"CREATE TRIGGER {connection.ops.quote_name(name)} {definition}"
     return Trigger(table, name, (create,), drop(connection, table, name))
