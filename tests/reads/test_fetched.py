@@ -45,6 +45,10 @@ def by_rows(sql: str, vendor: str = "sqlite") -> set[str]:
         (f"SELECT b.shelf_id, COUNT(*) {JOIN} WHERE b.id = 1 GROUP BY b.shelf_id", ""),
         (f"SELECT b.shelf_id, (SELECT COUNT(*) FROM box WHERE s.name = 'a') {JOIN} WHERE b.id = 1", ""),
         (f"SELECT b.shelf_id, name {JOIN} WHERE b.id = 1 AND name = 'a'", ""),
+        # It decides which rows there are of what is joined to it, and these decide.
+        ("SELECT s.id, s.name FROM shelf s LEFT JOIN book b ON b.shelf_id = s.id LEFT JOIN shelf o ON b.id = o.id WHERE o.name = 'a' OR s.name = 'b'", ""),
+        ("SELECT s.id, s.name FROM shelf s LEFT JOIN book b ON b.shelf_id = s.id LEFT JOIN shelf o ON b.id = o.id ORDER BY o.name LIMIT 1", ""),
+        ("SELECT s.id, b.id, o.name FROM shelf s LEFT JOIN book b ON b.shelf_id = s.id LEFT JOIN shelf o ON b.id = o.id", "book.shelf_id@0 shelf.id@1"),
         # Nobody sees the rows.
         (f"SELECT COUNT(*), MAX(b.shelf_id) {JOIN} WHERE b.id = 1", ""),
         (f"SELECT * {JOIN} WHERE b.id = 1", ""),

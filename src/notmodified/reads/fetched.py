@@ -11,7 +11,8 @@ Rules of this module:
 - An inner join drops what has no partner, so a row that comes, or whose narrowing columns change,
   may bring others to light: it also depends on the *shape* of the table.
 - Used for nothing else means: in the list of what is selected, in equalities between narrowing
-  columns, and in an ORDER BY that decides nothing else (there is no LIMIT).
+  columns, and in an ORDER BY that decides nothing else (there is no LIMIT). What is LEFT-joined is
+  also used by whatever is LEFT-joined to it and is used itself: its rows decide which those are.
 - Only of the outermost SELECT the rows are seen.
 """
 
@@ -84,12 +85,26 @@ def by_row(node: exp.Select, sources: Mapping[str, Source]) -> dict[str, ByRow]:
     if None in used or None in _aliases(node.args.get("order")):
         return {}
     shown = _shown(selected)
+    through = _used_through(links, used)
     found = {}
     for source in sources.values():
-        if source.table is not None and source.alias not in used:
+        if source.alias in (through if source.outer else used):
+            continue
+        if source.table is not None:
             row = (_outer if source.outer else _inner)(source, sources, links, shown)
             if row is not None:
                 found[source.alias] = row
+    return found
+
+
+def _used_through(links: list[_Link], used: set[str | None]) -> set[str | None]:
+    """What is used, and what that is LEFT-joined to."""
+    found: set[str | None] = set()
+    frontier = set(used)
+    while frontier:
+        found |= frontier
+        joined = [link for link in links if link.of is not None and link.of in frontier]
+        frontier = {at[0] for link in joined for at in (link.one, link.other)} - found
     return found
 
 
