@@ -100,11 +100,12 @@ def by_row(node: exp.Select, sources: Mapping[str, Source]) -> dict[str, ByRow]:
 def _used_through(links: list[_Link], used: set[str | None]) -> set[str | None]:
     """What is used, and what that is LEFT-joined to."""
     found: set[str | None] = set()
-    frontier = set(used)
+    frontier = used
     while frontier:
         found |= frontier
         joined = [link for link in links if link.of is not None and link.of in frontier]
-        frontier = {at[0] for link in joined for at in (link.one, link.other)} - found
+        sides: list[str | None] = [at[0] for link in joined for at in (link.one, link.other)]
+        frontier = set(sides) - found
     return found
 
 
