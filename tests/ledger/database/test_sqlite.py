@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from notmodified.ledger.database.errors import LedgerError
-from notmodified.ledger.database.names import LOG
+from notmodified.ledger.database.names import LOG, OPEN
 from notmodified.ledger.database.sqlite import TABLES, SqliteLedger
 
 
@@ -96,3 +96,29 @@ def test_a_file_that_is_gone_is_an_error_and_comes_back(
     assert ledger.unmoved(["a"], position) is None
     again = ledger.position()
     assert ledger.unmoved(["a"], again) == again
+
+
+def test_a_position_before_an_open_line_answers_for_its_own_keys_only(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    """Many records share a position: what one depends on has not moved, what another does has."""
+    position = ledger.position()
+    move(path, "a", OPEN)
+    assert ledger.unmoved(["b"], position) == position
+    assert ledger.unmoved(["a"], position) is None
+    assert ledger.unmoved(["b"], position) == position
+
+
+def test_a_transaction_that_holds_its_own_open_line_has_no_position(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    """What it has written so far may be rolled back, and then nothing has moved."""
+    position = ledger.position()
+    reader = connect(path)
+    reader.execute("BEGIN")
+    reader.executemany(f"INSERT INTO {LOG} (key) VALUES (?)", [("a",), (OPEN,)])
+    with pytest.raises(LedgerError, match="many rows"):
+        ledger.position_of(reader, position)
+    reader.execute("ROLLBACK")
+    assert ledger.position_of(reader, position) == position
+    reader.close()

@@ -144,7 +144,7 @@ class SqliteLedger:
         if version == self._seen[0] and position == self._seen[1]:
             return position  # nobody has committed anything
         now = self._unmoved(keys, position, None)
-        if now is not None:
+        if now is not None and now == self._last:  # not one before an open line
             self._seen = version, now
         return now
 
@@ -166,6 +166,8 @@ class SqliteLedger:
         if is_open and reader is not None:
             self._seal()
             now, is_open = self._read(reader)
+            if is_open and reader.in_transaction:  # in which it may be, and be rolled back
+                raise LedgerError("many rows are being written")
         if now == position:
             return now
         if (now.life, now.schema) != (position.life, position.schema):
