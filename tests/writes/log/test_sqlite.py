@@ -40,6 +40,65 @@ def test_what_a_replace_displaces(statement: str) -> None:
     assert {"site_ticket.id.1", "site_ticket.shelf_id.7", "site_ticket.code.5"} <= moves
 
 
+COLUMNS = {
+    "a generated column": "id INTEGER PRIMARY KEY, a INTEGER, b INTEGER AS (a) STORED UNIQUE",
+    "a virtual column": "id INTEGER PRIMARY KEY, a INTEGER, b INTEGER AS (a) UNIQUE",
+    "a column with the name of the rowid": (
+        "id INTEGER PRIMARY KEY, a INTEGER UNIQUE, rowid INTEGER DEFAULT 7"
+    ),
+    "columns with all of its names": (
+        "id INTEGER PRIMARY KEY, a INTEGER UNIQUE, "
+        "rowid DEFAULT 7, oid DEFAULT 7, _rowid_ DEFAULT 7"
+    ),
+}
+
+
+@pytest.mark.parametrize("columns", COLUMNS)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "REPLACE INTO odd (id, a) VALUES (3, 1)",
+        "UPDATE OR REPLACE odd SET a = 1 WHERE id = 2",
+        "UPDATE OR REPLACE odd SET id = 1 WHERE id = 2",
+    ],
+)
+def test_what_a_replace_displaces_in_odd_tables(columns: str, statement: str) -> None:
+    execute(f"CREATE TABLE odd ({COLUMNS[columns]})")
+    install(connection, {"odd": odd()})
+    execute("INSERT INTO odd (id, a) VALUES (1, 1), (2, 2)")
+    assert "odd.id.1" in moved_by(lambda: execute(statement))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "id INTEGER, a INTEGER, PRIMARY KEY (id, a)",
+        "id INTEGER PRIMARY KEY DESC, a INTEGER",
+        "id INTEGER UNIQUE, a INTEGER",
+    ],
+)
+def test_a_rowid_that_stands_beside_the_key(columns: str) -> None:
+    execute(f"CREATE TABLE odd ({columns})")
+    install(connection, {"odd": odd()})
+    execute("INSERT INTO odd (rowid, id, a) VALUES (5, 1, 1)")
+    moves = moved_by(lambda: execute("REPLACE INTO odd (rowid, id, a) VALUES (5, 2, 2)"))
+    assert "odd.id.1" in moves
+
+
+def test_a_name_with_capital_letters_that_sqlite_does_not_know() -> None:
+    execute('CREATE TABLE "Ähre" (id INTEGER PRIMARY KEY, a INTEGER UNIQUE)')
+    try:
+        install(connection, {"ähre": Table("Ähre", frozenset({"id"}), odd().narrowing)})
+        execute('INSERT INTO "Ähre" VALUES (1, 1), (2, 2)')
+        execute("DELETE FROM notmodified_log")
+        execute('UPDATE OR REPLACE "Ähre" SET a = 1 WHERE id = 2')
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT key FROM notmodified_log")
+            assert ("ähre\x1fid\x1f1",) in cursor.fetchall()
+    finally:
+        execute('DROP TABLE "Ähre"')
+
+
 @pytest.mark.parametrize(
     "index",
     ["CREATE UNIQUE INDEX u ON odd (lower(a))", "CREATE UNIQUE INDEX u ON odd (a) WHERE b"],

@@ -7,7 +7,8 @@ Rules of this module:
   makes lines of it (``ledger.database.sqlite``).
 - A REPLACE deletes the rows that stand in its way, and fires no trigger for them unless
   ``recursive_triggers`` is on. So before a row is written, the rows that it would displace are
-  looked up by every unique index, and written down.
+  looked up by every unique index, and written down. An update of other columns displaces none; but
+  no update names a column that is generated.
 - What a unique index over an expression, or over some rows only, would displace, nobody looks up:
   under such an index every insert and update moves every row.
 - A table without rowid is refused.
@@ -18,7 +19,7 @@ Rules of this module:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -30,8 +31,8 @@ from notmodified.sql.values import MOST_TEXT, Kind
 from notmodified.writes.triggers.sqlite import drop
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger, trigger_name
 
-_ROWID: Final = frozenset({"rowid", "oid", "_rowid_"})
-"""Other names of a key."""
+_ROWID: Final = ("rowid", "oid", "_rowid_")
+"""Other names of a key, each as long as no column has it."""
 
 
 class UncoveredTableError(Exception):
@@ -50,23 +51,24 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
     yield _trigger(connection, table.name, "AFTER INSERT", rows(None, "NEW."))
     yield _trigger(connection, table.name, "AFTER DELETE", rows("OLD.", "OLD."))
     yield _trigger(connection, table.name, "AFTER UPDATE", rows("OLD.", "NEW."))
-    uniques = _uniques(connection, name)
-    if None in uniques:
+    uniques = _uniques(connection, table.name)
+    if None in uniques.columns:
         for event in ("INSERT", "UPDATE"):
             lines = [f"INSERT INTO {LOG}(key)VALUES({_text(name)}),({_text(name, ANY)})"]
             yield _trigger(connection, table.name, f"BEFORE {event}", lines)
         return
+    if not uniques.columns:
+        return
     same = " OR ".join(
         "(" + " AND ".join(f"{quote(one)}=NEW.{quote(one)}" for one in unique or ()) + ")"
-        for unique in uniques
+        for unique in uniques.columns
     )
-    keys = {column for unique in uniques for column in unique or ()} | _ROWID
+    other = f"{uniques.rowid}<>OLD.{uniques.rowid} AND" if uniques.rowid else ""
+    keys = {column for unique in uniques.columns for column in unique or ()}.union(_ROWID)
+    of = "" if uniques.are_generated else f" OF {','.join(map(quote, sorted(keys)))}"
     for moment, others in (
         ("BEFORE INSERT", f"WHERE {same}"),
-        (
-            f"BEFORE UPDATE OF {','.join(map(quote, sorted(keys)))}",
-            f"WHERE rowid<>OLD.rowid AND({same})",
-        ),
+        (f"BEFORE UPDATE{of}", f"WHERE {other}({same})"),
     ):
         lines = [
             f"{line.replace('VALUES(', 'SELECT ', 1)[:-1]} FROM {own} {others}"
@@ -121,27 +123,45 @@ def _trigger(
     return Trigger(table, name, (create,), drop(connection, table, name))
 
 
-def _uniques(connection: BaseDatabaseWrapper, name: str) -> list[list[str] | None]:
-    """The columns of each unique index; ``None`` for one that is not over whole columns."""
+class _Uniques(NamedTuple):
+    """What may displace rows of a table: the columns of each unique index, ``None`` for one that is
+    not over whole columns; the name of the rowid, if a column has not taken it; whether any of the
+    columns is generated."""
+
+    columns: list[list[str] | None]
+    rowid: str | None
+    are_generated: bool
+
+
+def _uniques(connection: BaseDatabaseWrapper, name: str) -> _Uniques:
     with connection.cursor() as cursor:
 
         def rows(pragma: str, of: str) -> list[Any]:
             cursor.execute(f"SELECT * FROM pragma_{pragma}(%s)", [of])
             return list(cursor.fetchall())
 
-        columns = rows("table_info", name)
-        cursor.execute("SELECT wr FROM pragma_table_list WHERE lower(name) = %s", [name])
+        columns = rows("table_xinfo", name)
+        cursor.execute("SELECT wr FROM pragma_table_list WHERE lower(name) = lower(%s)", [name])
         if any(without_rowid for (without_rowid,) in cursor.fetchall()):
             raise UncoveredTableError("it is WITHOUT ROWID")
+        taken = {row[1].lower() for row in columns}
+        rowid = next((one for one in _ROWID if one not in taken), None)
         key = [row[1] for row in sorted(columns, key=lambda row: row[5]) if row[5]]
         found: list[list[str] | None] = [key] if key else []
-        if not any(row[5] and row[2].upper() == "INTEGER" for row in columns):
-            found.append(["rowid"])  # which may be given too
-        for _, index, unique, _, partial, *_ in rows("index_list", name):
+        indexes = rows("index_list", name)
+        # A key without an index of its own is the rowid; beside any other that may be given too.
+        if rowid is not None and (not key or any(row[3] == "pk" for row in indexes)):
+            found.append([rowid])
+        for _, index, unique, _, partial, *_ in indexes:
             if not unique:
                 continue
             parts = [row for row in rows("index_xinfo", index) if row[5]]
             # Another collation calls equal what the column tells apart.
             strange = any(row[2] is None or row[4] != "BINARY" for row in parts)
             found.append(None if partial or strange else [row[2] for row in parts])
-    return [unique for number, unique in enumerate(found) if unique not in found[:number]]
+    generated = {row[1] for row in columns if row[6] in (2, 3)}
+    return _Uniques(
+        [unique for number, unique in enumerate(found) if unique not in found[:number]],
+        rowid,
+        any(generated.intersection(unique or ()) for unique in found),
+    )
