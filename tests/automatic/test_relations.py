@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
@@ -32,7 +32,17 @@ def places(request: HttpRequest) -> HttpResponse:
     return HttpResponse(str(list(Place.objects.order_by("pk").values_list("pk", "a"))))
 
 
-urlpatterns = [path("page/", counted(page)), path("places/", counted(places))]
+def locked(request: HttpRequest) -> HttpResponse:
+    with transaction.atomic():
+        found = Place.objects.order_by("pk").select_for_update()
+        return HttpResponse(str(list(found.values_list("pk", "a"))))
+
+
+urlpatterns = [
+    path("page/", counted(page)),
+    path("places/", counted(places)),
+    path("locked/", counted(locked)),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -285,6 +295,80 @@ class TestInheritance:
                 execute(f"ALTER TABLE site_measurement DROP COLUMN {column}")
 
 
+class TestFamiliesOfStrangers:
+    """Those whose rows a model's table shares, though no model stands for them."""
+
+    def test_a_write_to_the_table_above(self) -> None:
+        only_on("postgresql")
+        with made(
+            "CREATE TABLE base (LIKE site_place)",
+            "ALTER TABLE site_place INHERIT base",
+            undone_by=("ALTER TABLE site_place NO INHERIT base", "DROP TABLE base"),
+        ):
+            Place.objects.create(pk=1, a=1)
+            page = Page("/places/")
+            assert page.moves(lambda: execute("UPDATE base SET a = 5"))
+            assert page.moves(lambda: execute("DELETE FROM base"))
+            execute("ALTER TABLE base DISABLE TRIGGER ALL")
+            assert not Page("/places/").holds()
+
+    def test_a_model_of_one_partition(self) -> None:
+        only_on("postgresql")
+        with made(
+            "ALTER TABLE site_place RENAME TO place_before",
+            "CREATE TABLE base (LIKE place_before, PRIMARY KEY (id)) PARTITION BY RANGE (id)",
+            "CREATE TABLE site_place PARTITION OF base FOR VALUES FROM (0) TO (100)",
+            "CREATE TABLE high PARTITION OF base FOR VALUES FROM (100) TO (200)",
+            undone_by=("DROP TABLE base", "ALTER TABLE place_before RENAME TO site_place"),
+        ):
+            page = Page("/places/")
+            for write in (
+                "INSERT INTO base VALUES (1, 0, 0, 0), (101, 0, 0, 0)",
+                "UPDATE base SET a = 5",
+                "UPDATE base SET id = 2 WHERE id = 101",
+                "DELETE FROM base WHERE id = 2",
+                "TRUNCATE base",
+            ):
+                assert page.moves(lambda write=write: execute(write)), write  # type: ignore[misc]
+
+
+class TestTypes:
+    """What is changed beside a table, and reaches its rows."""
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "ALTER TYPE mood RENAME VALUE 'sad' TO 'glad'",
+            "DROP TYPE mood CASCADE",
+            "REVOKE ALL ON site_place FROM PUBLIC",
+        ],
+    )
+    def test_it_moves_everything(self, statement: str) -> None:
+        only_on("postgresql")
+        with made(
+            "CREATE TYPE mood AS ENUM ('sad')",
+            "ALTER TABLE site_place ADD COLUMN mood mood DEFAULT 'sad'",
+            undone_by=(
+                "ALTER TABLE site_place DROP COLUMN IF EXISTS mood",
+                "DROP TYPE IF EXISTS mood",
+            ),
+        ):
+            Place.objects.create(pk=1)
+            page = Page(query="SELECT * FROM site_place")
+            assert page.moves(lambda: execute(statement))
+
+    def test_triggers_that_go_along_with_their_functions(self) -> None:
+        only_on("postgresql")
+        Place.objects.create(pk=1)
+        page = Page("/places/")
+        assert page.holds()
+        for state in states(connection, all_tables(connection), {"site_place"}):
+            for trigger in state.expected:
+                execute(f"DROP ROUTINE {trigger.name} CASCADE")
+        execute("UPDATE site_place SET a = 9")
+        assert not page.holds()
+
+
 class TestRowSecurity:
     """A policy's conditions are asked with every query."""
 
@@ -300,6 +384,8 @@ class TestRowSecurity:
             "WHERE c.name = CURRENT_USER AND c.id = site_place.a))",
             undone_by=(
                 "DROP POLICY members ON site_place",
+                "DROP POLICY IF EXISTS readers ON site_place",
+                "DROP POLICY IF EXISTS writers ON site_place",
                 "ALTER TABLE site_place DISABLE ROW LEVEL SECURITY",
                 "DROP OWNED BY notmodified_reader",
                 "DROP ROLE notmodified_reader",
@@ -310,7 +396,7 @@ class TestRowSecurity:
             connection.close()
             databases.forget()
             yield
-            del options["assume_role"]
+            options.pop("assume_role", None)
             connection.close()
 
     def test_a_condition_that_comes_true(self) -> None:
@@ -320,6 +406,24 @@ class TestRowSecurity:
         assert Visitor().get("/places/").content == b"[(1, 1)]"
         assert page.moves(lambda: Club.objects.update(name="nobody"))
         assert Visitor().get("/places/").content == b"[]"
+
+    def test_a_condition_for_those_who_lock(self) -> None:
+        """They see only what they might update."""
+        options = connection.settings_dict["OPTIONS"]
+        role = options.pop("assume_role")
+        connection.close()
+        execute("CREATE POLICY readers ON site_place FOR SELECT USING (true)")
+        execute(
+            "ALTER POLICY members ON site_place USING (false); "
+            "CREATE POLICY writers ON site_place FOR UPDATE USING "
+            "(EXISTS (SELECT 1 FROM site_club WHERE site_club.id = site_place.a))"
+        )
+        options["assume_role"] = role
+        connection.close()
+        page = Page("/locked/")
+        assert Visitor().get("/locked/").content == b"[]"
+        assert page.moves(lambda: Club.objects.create(pk=1))
+        assert Visitor().get("/locked/").content == b"[(1, 1)]"
 
     def test_a_condition_that_nobody_can_follow(self) -> None:
         connection.close()

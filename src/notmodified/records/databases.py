@@ -127,7 +127,8 @@ class Database:
         }
         covered, hidden = {}, dict(uncovered)
         for name in found.keys() - uncovered.keys():
-            untold = sorted(tables[name].below & uncovered.keys())
+            family = tables[name].above | tables[name].below
+            untold = sorted(family & uncovered.keys())
             if untold:
                 hidden[name] = uncovered[untold[0]]
             elif not tables[name].is_part:

@@ -32,7 +32,7 @@ class Table:
     """A table, by the name that the database has for it: all its columns, and those that narrow.
 
     `above` are the tables that show its rows too, `below` those whose rows it shows (partitions,
-    inheritance). `is_part` says that it is known as part of another only.
+    inheritance). `is_part` says that it is known for the sake of another only.
     """
 
     name: str
@@ -98,10 +98,11 @@ class Kin(Protocol):
 
 def with_families(schema: Schema, there: Mapping[str, Kin]) -> dict[str, Table]:
     """`schema`, with the tables that show one another's rows by what is `there`, and with those
-    below its own that it did not know."""
+    above and below its own that it did not know."""
     found = dict(schema)
     for name in schema.keys() & there.keys():
-        for part in (there[name].below & there.keys()) - schema.keys():
+        family = there[name].above | there[name].below
+        for part in (family & there.keys()) - schema.keys():
             found[part] = Table(there[part].name, frozenset(), {}, is_part=True)
     return {
         name: replace(table, above=there[name].above, below=there[name].below)

@@ -29,9 +29,9 @@ class Relation:
 
     `problem` says why triggers on it would not tell all.
     `view` is the query that a view stands for. `policies` are the conditions by which rows are
-    shown to who asks (row security). `above` are the tables that show the rows of this one, `below`
-    those whose rows this one shows; `is_part` says that it is a partition. `triggers` says whether
-    there is anything that triggers could tell of.
+    shown to who asks (row security), or to who asks to lock them. `above` are the tables that show
+    the rows of this one, `below` those whose rows this one shows; `is_part` says that it is a
+    partition. `triggers` says whether there is anything that triggers could tell of.
     """
 
     name: str
@@ -53,7 +53,7 @@ _RELATIONS: Final = {
         "SELECT c.relname, c.relkind::text, "
         "CASE c.relkind WHEN 'v' THEN pg_get_viewdef(c.oid) END, "
         "CASE WHEN c.relrowsecurity THEN ARRAY(SELECT pg_get_expr(p.polqual, p.polrelid) "
-        "FROM pg_policy p WHERE p.polrelid = c.oid AND p.polcmd IN ('*', 'r') "
+        "FROM pg_policy p WHERE p.polrelid = c.oid AND p.polcmd IN ('*', 'r', 'w') "
         "AND p.polqual IS NOT NULL) END "
         "FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') "
         "AND pg_table_is_visible(c.oid) AND c.relnamespace <> 'pg_catalog'::regnamespace"
@@ -79,7 +79,8 @@ _FAMILIES: Final = (
 """Who shows whose rows, whether those are of a partition, and whether both are in sight."""
 
 _EVENT_TRIGGER: Final = (
-    "SELECT 1 FROM pg_event_trigger WHERE evtname = %s AND evtenabled IN ('O', 'A')"
+    "SELECT 1 FROM pg_event_trigger "
+    "WHERE evtname = %s AND evtenabled IN ('O', 'A') AND evttags IS NULL"
 )
 
 _PLAIN: Final = frozenset({"table", "r", "p", "BASE TABLE"})
@@ -146,10 +147,11 @@ def _unite(connection: BaseDatabaseWrapper, found: dict[str, Relation], told: bo
         found[name] = replace(
             found[name], problem=problem, above=above, below=below, is_part=name in parts
         )
+    problems = {name: one.problem for name, one in found.items() if one.problem}
     for name, relation in found.items():
-        odd = [one for one in sorted(relation.below & found.keys()) if found[one].problem]
+        odd = sorted((relation.above | relation.below) & problems.keys())
         if relation.problem is None and odd:
-            found[name] = replace(relation, problem=f"{odd[0]} below it: {found[odd[0]].problem}")
+            found[name] = replace(relation, problem=f"{odd[0]} of its family: {problems[odd[0]]}")
 
 
 def reached(start: str, edges: Iterable[tuple[str, str]]) -> frozenset[str]:

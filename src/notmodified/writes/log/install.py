@@ -78,14 +78,15 @@ def is_supported(connection: BaseDatabaseWrapper) -> bool:
 def states(
     connection: BaseDatabaseWrapper, schema: Schema, only: Set[str] | None = None
 ) -> Iterator[TableState]:
-    """The state of every table in `schema` (or of `only` those, and what is below them) that the
+    """The state of every table in `schema` (or of `only` those, and their families) that the
     database has."""
     there = definitions.relations(connection)
     present = definitions.triggers(connection, LOG_PREFIX)
     for name in schema:
         if name not in there or there[name].view is not None:
             continue
-        if only is not None and only.isdisjoint({name, *schema[name].above}):
+        family = {name, *schema[name].above, *schema[name].below}
+        if only is not None and only.isdisjoint(family):
             continue
         ours = present.get(schema[name].name, set())
         problem = there[name].problem

@@ -119,15 +119,6 @@ def _trigger(connection: BaseDatabaseWrapper, table: str, on: str, body: str) ->
 
 # Statements that change definitions
 
-_TAGS: Final = (
-    *("ALTER TABLE", "CREATE TABLE", "CREATE TABLE AS", "DROP TABLE", "SELECT INTO"),
-    *("CREATE TRIGGER", "ALTER TRIGGER", "DROP TRIGGER", "CREATE VIEW", "ALTER VIEW", "DROP VIEW"),
-    *("CREATE RULE", "ALTER RULE", "DROP RULE", "CREATE POLICY", "ALTER POLICY", "DROP POLICY"),
-    *("CREATE FUNCTION", "ALTER FUNCTION", "DROP FUNCTION", "ALTER SCHEMA", "DROP SCHEMA"),
-    *("CREATE MATERIALIZED VIEW", "ALTER MATERIALIZED VIEW", "DROP MATERIALIZED VIEW"),
-    "REFRESH MATERIALIZED VIEW",
-)
-
 WATCH_DEFINITIONS: Final = (
     (
         f"CREATE OR REPLACE FUNCTION {DEFINITIONS}() RETURNS event_trigger LANGUAGE plpgsql "
@@ -140,13 +131,11 @@ WATCH_DEFINITIONS: Final = (
         f"END $notmodified$"
     ),
     f"ALTER FUNCTION {DEFINITIONS}() SET search_path FROM CURRENT",
-    (
-        f"CREATE EVENT TRIGGER {DEFINITIONS} ON ddl_command_end "
-        f"WHEN TAG IN ({', '.join(repr(tag) for tag in _TAGS)}) "
-        f"EXECUTE FUNCTION {DEFINITIONS}()"
-    ),
+    f"DROP EVENT TRIGGER IF EXISTS {DEFINITIONS}",
+    f"CREATE EVENT TRIGGER {DEFINITIONS} ON ddl_command_end EXECUTE FUNCTION {DEFINITIONS}()",
 )
-"""An event trigger: whoever alters tables, triggers, views or policies moves everything. It takes a
-superuser to create one."""
+"""An event trigger: whoever alters tables, triggers, views, policies, or anything else moves
+everything, because much of it reaches tables (``ALTER TYPE``, ``DROP OWNED``, whatever cascades).
+It takes a superuser to create one."""
 
 FORGET_DEFINITIONS: Final = f"DROP EVENT TRIGGER IF EXISTS {DEFINITIONS}"
