@@ -19,7 +19,7 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery
 from notmodified.reads.plans import NotProvableError, Planner
 from notmodified.reads.recorder import Recorder, recording
 from notmodified.sql.dependencies import SEPARATOR, SHAPE, Dependency
-from notmodified.sql.schema import Schema, schema_of, without_texts
+from notmodified.sql.schema import Schema, schema_of, as_stored
 from notmodified.writes.log import definitions
 from tests.site.models import Book, Child, City, Copy, Country, Numbered, Parent, Shelf, Tag, Ticket
 
@@ -35,7 +35,7 @@ Query = Callable[[], Result]
 def schema() -> Schema:
     models = apps.get_app_config("site").get_models(include_auto_created=True)
     texts = definitions.plain_texts(connection)
-    return without_texts(schema_of(models, texts=bool(texts)), texts)
+    return as_stored(schema_of(models, texts=bool(texts)), texts)
 
 
 class Stale(AssertionError):

@@ -32,7 +32,7 @@ from notmodified.ledger.database.sqlite import SqliteLedger
 from notmodified.reads.plans import NotProvableError, Planner
 from notmodified.reads.recorder import unrecorded
 from notmodified.reasons import logger
-from notmodified.sql.schema import Schema, schema_of, with_families, without_texts
+from notmodified.sql.schema import Schema, as_stored, schema_of, with_families
 from notmodified.writes.log import definitions
 from notmodified.writes.log.install import is_supported, states
 
@@ -169,7 +169,8 @@ def all_tables(connection: BaseDatabaseWrapper) -> Schema:
     """The tables of all models, and what of them narrows on this database."""
     texts = definitions.plain_texts(connection)
     found = schema_of(apps.get_models(include_auto_created=True), texts=bool(texts))
-    return with_families(without_texts(found, texts), definitions.relations(connection))
+    stored = as_stored(found, texts, definitions.no_integers(connection))
+    return with_families(stored, definitions.relations(connection))
 
 
 def forget() -> None:

@@ -68,15 +68,26 @@ def schema_of(models_: Iterable[type[models.Model]], *, texts: bool = False) -> 
     return found
 
 
-def without_texts(schema: Schema, plain: Collection[tuple[str, str]]) -> dict[str, Table]:
-    """`schema`, where of the columns of text only those narrow that are among `plain`."""
+def as_stored(
+    schema: Schema,
+    texts: Collection[tuple[str, str]],
+    others: Collection[tuple[str, str]] = (),
+) -> dict[str, Table]:
+    """`schema`, where of the columns of text only those narrow that are among `texts`, and of the
+    columns of integers only those that are not among `others`."""
+
+    def narrows(name: str, at: str, kind: Kind) -> bool:
+        if kind is Kind.TEXT:
+            return (name, at) in texts
+        return kind is not Kind.INTEGER or (name, at) not in others
+
     return {
         name: replace(
             table,
             narrowing={
                 at: column
                 for at, column in table.narrowing.items()
-                if column.kind is not Kind.TEXT or (name, at) in plain
+                if narrows(name, at, column.kind)
             },
         )
         for name, table in schema.items()

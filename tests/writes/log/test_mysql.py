@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from notmodified.sql.schema import Table, schema_of
+from notmodified.records.databases import all_tables
+from notmodified.sql.schema import Column, Table, schema_of
+from notmodified.sql.values import Kind
 from notmodified.writes.log.install import install
 from tests.site.models import Shelf, Ticket
 from tests.site.pages import execute, only_on
@@ -45,3 +47,28 @@ def test_what_the_database_deletes_along() -> None:
     Shelf.objects.create(pk=7)
     execute("INSERT INTO odd VALUES (1, 7)")
     assert {"odd", "odd.*"} <= moved_by(lambda: execute("DELETE FROM site_shelf WHERE id = 7"))
+
+
+def test_a_key_with_zeros_in_front_does_not_narrow() -> None:
+    """It would be written down as ``00001``, and asked for as ``1``."""
+    execute("ALTER TABLE site_place MODIFY id INT(5) ZEROFILL NOT NULL AUTO_INCREMENT")
+    try:
+        assert "id" not in all_tables(connection)["site_place"].narrowing
+        assert "id" in all_tables(connection)["site_shelf"].narrowing
+    finally:
+        execute("ALTER TABLE site_place MODIFY id BIGINT NOT NULL AUTO_INCREMENT")
+
+
+def test_a_uuid_in_a_charset_that_lacks_the_name_of_its_table() -> None:
+    execute(
+        "CREATE TABLE `Ж` (id BIGINT PRIMARY KEY, a CHAR(32) CHARACTER SET ascii) ENGINE=InnoDB"
+    )
+    try:
+        uuid = Column("a", Kind.UUID)
+        install(connection, {"ж": Table("Ж", frozenset({"id", "a"}), {"a": uuid})})
+        execute("INSERT INTO `Ж` VALUES (1, 'ABCDEF')")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM notmodified_log WHERE `key` LIKE '%%abcdef'", [])
+            assert cursor.fetchone() == (1,)
+    finally:
+        execute("DROP TABLE `Ж`")

@@ -214,3 +214,33 @@ def plain_texts(connection: BaseDatabaseWrapper) -> frozenset[tuple[str, str]]:
     with connection.cursor() as cursor:
         cursor.execute(question)
         return frozenset((table.lower(), column.lower()) for table, column in cursor.fetchall())
+
+
+_NO_INTEGERS: Final = {
+    "sqlite": (
+        "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c "
+        "WHERE m.type = 'table' AND lower(c.type) NOT LIKE '%int%'"
+    ),
+    "postgresql": (
+        "SELECT c.relname, a.attname FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
+        "WHERE c.relkind IN ('r', 'p', 'm') AND pg_table_is_visible(c.oid) AND a.attnum > 0 "
+        "AND a.atttypid NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)"
+    ),
+    "mysql": (
+        "SELECT table_name, column_name FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND (column_type LIKE '%zerofill%' OR data_type NOT IN "
+        "('tinyint', 'smallint', 'mediumint', 'int', 'bigint'))"
+    ),
+}
+
+
+def no_integers(connection: BaseDatabaseWrapper) -> frozenset[tuple[str, str]]:
+    """The tables and columns, in lower case, that write an integer otherwise than as its digits,
+    whatever a model calls them: ``5.00``, ``00005``."""
+    question = _NO_INTEGERS.get(connection.vendor)
+    if question is None:
+        return frozenset()
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        return frozenset((table.lower(), column.lower()) for table, column in cursor.fetchall())

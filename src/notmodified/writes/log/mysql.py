@@ -57,7 +57,9 @@ def _keys(connection: BaseDatabaseWrapper, name: str, table: Table, row: str) ->
     found = []
     for column, narrowing in sorted(table.narrowing.items()):
         value = f"{row}.{connection.ops.quote_name(narrowing.name)}"
-        text = f"LOWER(REPLACE({value}, '-', ''))" if narrowing.kind is Kind.UUID else value
+        text = value
+        if narrowing.kind is Kind.UUID:  # which may be kept in a charset that lacks the table's
+            text = f"LOWER(REPLACE(CONVERT({value} USING utf8mb4), '-', ''))"
         found.append(f"COALESCE(CONCAT({_text(name, column, '')}, {text}), {_text(name)})")
     return found
 
