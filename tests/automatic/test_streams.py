@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from django.db import connections
 from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.test import AsyncClient, override_settings
 from django.urls import path
+from django.utils import timezone
 
 from notmodified.reads import recorder
+from notmodified.reads.memories import forget_memories
 from notmodified.records.store import RECORDS
 from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor, counted
-from tests.site.models import Shelf
+from tests.site.models import Book, Shelf
 from tests.site.pages import elsewhere, execute
 
 MEANWHILE: list[Callable[[], object]] = []
@@ -38,6 +41,40 @@ async def anames() -> AsyncIterator[str]:
     yield "shelves: "
     async for shelf in Shelf.objects.order_by("pk"):
         yield f"{shelf.name} "
+
+
+async def other_books(request: HttpRequest) -> str:
+    return str([book.shelf.name async for book in BOOKS[0]])
+
+
+async def header(request: HttpRequest) -> str:
+    return str(request.META.get("HTTP_X_NAME"))
+
+
+async def year(request: HttpRequest) -> str:
+    return str(timezone.now().year)
+
+
+AHEAD: dict[str, Callable[[HttpRequest], Awaitable[str]]] = {
+    "rows": other_books,
+    "request": header,
+    "time": year,
+}
+BOOKS: list[Any] = [None]
+
+
+async def ahead(request: HttpRequest, what: str) -> StreamingHttpResponse:
+    """What the next piece is made from is read while a slow client takes this one."""
+
+    async def pieces() -> AsyncIterator[str]:
+        if what == "rows":
+            BOOKS[0] = Book.objects.select_related("shelf").order_by("pk").aiterator(chunk_size=1)
+            await anext(BOOKS[0])
+        reading = asyncio.ensure_future(AHEAD[what](request))
+        yield "first "
+        yield await reading
+
+    return StreamingHttpResponse(pieces())
 
 
 def broken() -> Iterator[str]:
@@ -66,6 +103,7 @@ urlpatterns: list[Any] = [
     path("broken/", counted(lambda request: StreamingHttpResponse(broken()))),  # type: ignore[arg-type,return-value]
     path("file/", counted(file)),  # type: ignore[arg-type]
     path("async/", asynchronous),
+    path("ahead/<what>/", ahead),
 ]
 
 
@@ -136,6 +174,32 @@ def test_asynchronous_streams() -> None:
 
     assert async_to_sync(visit)() == [200, 304, 200, 1, 0]
     assert RUNS["/async/"] == 2
+
+
+async def slowly(url: str, **headers: str) -> Any:
+    response = await AsyncClient().get(url, headers=headers)
+    if response.streaming:
+        async for _ in response:
+            await asyncio.sleep(0.1)
+    return response
+
+
+@pytest.mark.parametrize("what", AHEAD)
+def test_what_a_task_reads_between_two_pieces(what: str) -> None:
+    for pk in (2, 3):
+        Book.objects.create(pk=pk, shelf=Shelf.objects.create(pk=pk, name="x"))
+    forget_memories()
+    url = f"/ahead/{what}/"
+
+    async def visit() -> list[int]:
+        first = await slowly(url)
+        tag = first.headers["ETag"]
+        again = await slowly(url, **{"If-None-Match": tag})
+        await Shelf.objects.filter(pk=3).aupdate(name="b")
+        changed = await slowly(url, **{"If-None-Match": tag, "X-Name": "b"})
+        return [first.status_code, again.status_code, changed.status_code]
+
+    assert async_to_sync(visit)() == [200, 200 if what == "time" else 304, 200]
 
 
 def test_a_change_between_two_pieces() -> None:

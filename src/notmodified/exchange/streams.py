@@ -6,8 +6,8 @@ Rules of this module:
   and weak, because nobody has compared its bytes with others. A stream that breaks off leaves a tag
   that no record has.
 - What is read for a piece of the stream is noted while that piece is made: a server asks for the
-  pieces when it likes, and where it likes. In between the recorder is *held*: what another thread
-  reads may go into the next piece.
+  pieces when it likes, and where it likes. In between the recorder is *held*: what another thread,
+  or a task of the view's own, reads may go into the next piece.
 """
 
 from __future__ import annotations

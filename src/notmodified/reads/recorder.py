@@ -175,7 +175,7 @@ class recording:
                 _open.add(self._recorder)
 
     def __exit__(self, *ignored: object) -> None:
-        self._recorder.closed = True
+        # One that is held still notes what tasks and threads of the view's go on to read.
         if not self._recorder.held:
             release(self._recorder)
         _CURRENT.reset(self._token)
@@ -183,6 +183,7 @@ class recording:
 
 def release(recorder: Recorder) -> None:
     """Nothing that is read from now on counts for `recorder`, wherever it is read."""
+    recorder.closed, recorder.held = True, False
     with _lock:
         _open.discard(recorder)
 
