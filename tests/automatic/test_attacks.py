@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,7 +17,9 @@ from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import path
+from django.utils import timezone
 
+from notmodified.reads import memories
 from notmodified.reads.memories import forget_memories
 from tests.automatic.visits import DEFAULT_MIDDLEWARE, queries
 from tests.site.models import Book, Plain, Shelf, Tag
@@ -228,6 +231,53 @@ def test_what_a_process_keeps_of_what_it_read_before() -> None:
     check(held)
 
 
+KEPT = {
+    "from a new line on": "\n SELECT name FROM site_plain",
+    "with a comment in front": "/* names */ SELECT name FROM site_plain",
+    "a common table expression": "WITH x AS (SELECT name FROM site_plain) SELECT name FROM x",
+    "what is not understood": "SELECT name FROM site_plain WHERE CURRENT_TIMESTAMP > '2001-01-01'",
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("others", [0, 300])
+def test_any_query_that_a_process_may_keep(
+    name: str, others: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memories, "MOST_STATEMENTS", 250)
+    Plain.objects.create(pk=1, name="a")
+    forget_memories()
+    for number in range(others):
+        memories.keep("default", f"SELECT {number} FROM site_tag", None)
+    kept = [rows(KEPT[name])(RequestFactory().get("/"))]
+    held = hold(lambda request: kept[0])
+    assert "not recorded" not in held.headers["Cache-Status"]
+    elsewhere(lambda: execute("UPDATE site_plain SET name = 'b'"))
+    kept[:] = ["b"]
+    check(held)
+
+
+def test_more_words_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memories, "MOST_STATEMENTS", 0)
+    monkeypatch.setattr(memories, "MOST_WORDS", 2)
+    Plain.objects.create(pk=1, name="a")
+    memories.keep("default", "SELECT x FROM y", None)
+    kept = [Plain.objects.get(pk=1).name]
+    held = hold(lambda request: kept[0])
+    Plain.objects.update(name="b")
+    kept[:] = ["b"]
+    check(held)
+
+
+def test_time_zones_that_differ_in_name_only() -> None:
+    one, other = (datetime.timezone(datetime.timedelta(hours=1), name) for name in ("CET", "BST"))
+    with timezone.override(one):
+        held = hold(lambda request: timezone.get_current_timezone_name())
+    assert "not recorded" not in held.headers["Cache-Status"]
+    with timezone.override(other):
+        check(held)
+
+
 def test_rows_that_django_keeps_from_another_page() -> None:
     Site.objects.update_or_create(pk=1, defaults={"domain": "testserver", "name": "a"})
     Site.objects.clear_cache()
@@ -367,7 +417,51 @@ def test_sql_that_says_more_than_it_seems(vendor: str, sql: str) -> None:
     assert "not recorded" in hold(rows(sql)).headers["Cache-Status"]
 
 
+def test_many_rows_of_one_table_and_none_of_another() -> None:
+    """Two pages that were recorded at one moment, of which one has changed."""
+    fill()
+
+    def ask(request: HttpRequest) -> Any:
+        model = Tag if "tags" in request.GET else Plain
+        return list(model.objects.values_list("name"))
+
+    plain = hold(ask)
+    tags: Any = Client().get("/?tags")
+    again: Any = {"headers": {"If-None-Match": tags.headers["ETag"]}}
+    elsewhere(lambda: Plain.objects.bulk_create([Plain(name="x") for _ in range(200)]))
+    assert Client().get("/?tags", **again).status_code == 304
+    check(plain)
+
+
 class TestNothingBreaks:
+    def test_a_time_zone_without_a_hash(self) -> None:
+        class Zone(datetime.tzinfo):
+            __hash__ = None  # type: ignore[assignment]
+
+            def __eq__(self, other: object) -> bool:
+                return isinstance(other, Zone)
+
+            def utcoffset(self, when: datetime.datetime | None) -> datetime.timedelta:
+                return datetime.timedelta(hours=1)
+
+            def tzname(self, when: datetime.datetime | None) -> str:
+                return "UTC+1"
+
+        with timezone.override(Zone()):
+            check(hold(lambda request: timezone.get_current_timezone_name()))
+
+    def test_statements_that_are_no_texts(self) -> None:
+        only_on("postgresql")
+        from psycopg import sql
+
+        composed = sql.SQL("SELECT name FROM {}").format(sql.Identifier("site_plain"))
+        ask: Any = rows(composed)  # type: ignore[arg-type]
+        held = hold(ask)
+        assert "not recorded" not in held.headers["Cache-Status"]
+        elsewhere(lambda: Plain.objects.create(name="x"))
+        check(held)
+        check(hold(rows(b"SELECT name FROM site_plain")))  # type: ignore[arg-type]
+
     def test_fetchmany_by_name(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -19,7 +19,7 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery
 from notmodified.reads.plans import NotProvableError, Planner
 from notmodified.reads.recorder import Recorder, recording
 from notmodified.sql.dependencies import SEPARATOR, SHAPE, Dependency
-from notmodified.sql.schema import Schema, schema_of, as_stored
+from notmodified.sql.schema import Schema, as_stored, schema_of
 from notmodified.writes.log import definitions
 from tests.site.models import Book, Child, City, Copy, Country, Numbered, Parent, Shelf, Tag, Ticket
 

@@ -300,13 +300,25 @@ def _proof(read: Read) -> Proof | None:
 def surroundings() -> tuple[Any, ...]:
     """What the thread has set before the request is looked at: the language and the time zone.
 
-    Each language has one object; whatever else stands there is equal to itself only.
+    Each language has one object. Time zones may be equal in all but their names, which pages show.
     """
     language, zone = _value_in(_LANGUAGE), _value_in(_TIME_ZONE)
     if language is None and zone is None:
         return _defaults()
-    default_language, default_zone = _defaults()
-    return _shared((language or default_language, zone or default_zone))
+    default_language, default_zone, default_name = _defaults()
+    if zone is None:
+        zone, name = default_zone, default_name
+    else:
+        name = _name_of(zone)
+    found = language or default_language, zone, name
+    try:
+        return _shared(found)
+    except TypeError:  # those of dateutil have no hash
+        return found
+
+
+def _name_of(zone: Any) -> str:
+    return str(zone.tzname(None) or zone)
 
 
 @lru_cache(maxsize=1024)
@@ -316,9 +328,10 @@ def _shared(found: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 @cache
-def _defaults() -> tuple[Any, Any]:
+def _defaults() -> tuple[Any, Any, str]:
     language = trans_real.translation(settings.LANGUAGE_CODE) if settings.USE_I18N else None
-    return language, timezone.get_default_timezone()
+    zone = timezone.get_default_timezone()
+    return language, zone, _name_of(zone)
 
 
 @receiver(file_changed)

@@ -4,18 +4,26 @@ receivers of signals.
 Its rows count for every record that is made from then on: whoever keeps them, drops them when they
 change, if at all, and then pages change that have not asked for them.
 
-Rule of this module: statements are kept as they are, and understood only when a record is made.
+Rules of this module:
+
+- Statements are kept as they are, and understood only when a record is made. One that is not
+  understood counts as all of every table that it mentions.
+- Of more than so many only the words are kept, and of more than so many words, nothing: then every
+  table counts.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+import re
 from typing import Any, Final, NamedTuple
 
-from notmodified.reads.plans import NotProvableError, Planner
+from notmodified.reads.plans import NotProvableError, Planner, is_query
 
 MOST_STATEMENTS: Final = 200
 MOST_PARAMETERS: Final = 20
+MOST_WORDS: Final = 10_000
+
+_WORD: Final = re.compile(r"[^\W\d]\w*")
 
 
 class Memory(NamedTuple):
@@ -36,6 +44,8 @@ class Understood(NamedTuple):
 
 
 _kept: Final[dict[tuple[str, str], Memory]] = {}
+_words: Final[dict[str, set[str]]] = {}
+"""Those of statements that there was no room for, by database."""
 _version: Final = [object()]
 """Another object after each change of what is kept."""
 _understood: Final[dict[str, Understood]] = {}
@@ -46,7 +56,10 @@ def keep(alias: str, sql: str, parameters: Any) -> None:
     key = alias, sql
     memory = _kept.get(key)
     if memory is None:
-        if len(_kept) >= MOST_STATEMENTS or not sql.lstrip("( ")[:6].upper().startswith("SELECT"):
+        if not is_query(sql):
+            return
+        if len(_kept) >= MOST_STATEMENTS:
+            _keep_words(alias, sql)
             return
         memory = _kept[key] = Memory(alias, sql, set())
         _version[0] = object()
@@ -65,20 +78,33 @@ def keep(alias: str, sql: str, parameters: Any) -> None:
         _version[0] = object()
 
 
+def _keep_words(alias: str, sql: str) -> None:
+    words = _words.setdefault(alias, set())
+    before = len(words)
+    if before <= MOST_WORDS:
+        words.update(_WORD.findall(sql.lower()))
+        if len(words) != before:
+            _version[0] = object()
+
+
 def aliases() -> set[str]:
     """The databases of which something is kept."""
-    return {alias for alias, _ in list(_kept)}
+    return {alias for alias, _ in list(_kept)} | set(_words)
 
 
 def keys(alias: str, planner: Planner) -> frozenset[str]:
     """What all that is kept of one database depends on."""
     version, known = _version[0], _understood.get(alias)
     if known is None or known.version is not version or known.planner is not planner:
-        found: set[str] = set()
+        words = _words.get(alias, set()).copy()
+        found = planner.mentioned(None if len(words) > MOST_WORDS else " ".join(words))
         for memory in [memory for memory in list(_kept.values()) if memory.alias == alias]:
             for parameters in list(memory.parameters or [None]):
-                with suppress(NotProvableError):  # they ask about the database itself, mostly
+                try:
                     needed, by_rows = planner.read(memory.sql, parameters)
+                except NotProvableError:
+                    found |= planner.mentioned(memory.sql)
+                else:
                     found.update(needed, (one.whole for one in by_rows))
         known = _understood[alias] = Understood(version, planner, frozenset(found))
     return known.keys
@@ -87,4 +113,5 @@ def keys(alias: str, planner: Planner) -> frozenset[str]:
 def forget_memories() -> None:
     """Take it that nothing was kept."""
     _kept.clear()
+    _words.clear()
     _version[0] = object()

@@ -61,6 +61,11 @@ _PARTS: Final[dict[type[exp.Expression], frozenset[str]]] = {
 """The parts of each kind of node that are understood; any other makes the statement unprovable."""
 
 
+def is_query(sql: str) -> bool:
+    """Whether `sql` asks for rows, as far as its first word says."""
+    return _QUERY.match(without_front(sql)) is not None
+
+
 class NotProvableError(Exception):
     """The statement's result depends on something that no ledger tells of."""
 
@@ -175,6 +180,23 @@ class Planner:
                 keys += (beginning + text, any_)
             found.update(keys)
         return found, plan.by_rows
+
+    def mentioned(self, text: str | None) -> set[str]:
+        """The keys of the tables whose names occur in `text`, and in the views and policies that
+        do: all that a statement may read which is not understood. ``None`` mentions all."""
+        catalogue, found = self._catalogue, set()
+        views = dict(catalogue.views)
+        texts = [None if text is None else text.lower()]
+        while texts:
+            text = texts.pop()
+            for name in catalogue.schema:
+                key = Dependency(name).key
+                if key not in found and (text is None or name in text):
+                    found.add(key)
+                    texts += [policy.lower() for policy in catalogue.policies.get(name, ())]
+            for name in [name for name in views if text is None or name in text]:
+                texts.append(views.pop(name).lower())
+        return found
 
     def _compiled(self, reads: Iterable[Read]) -> Plan:
         keys: set[str] = set()

@@ -26,6 +26,7 @@ from notmodified.reads import memories, settings_of_connections
 from notmodified.reads.noted_rows import NoteRows
 from notmodified.reads.plans import NotProvableError, Planner, WritesError
 from notmodified.reasons import logger
+from notmodified.sql.text import text_of
 
 
 class Reading(Protocol):
@@ -215,7 +216,7 @@ def read(
     if recorder is _NOBODY:
         return None
     if type(sql) is not str:
-        sql = _text_of(connection, sql)
+        sql = text_of(sql, connection.connection)
     if recorder is _SETTING_UP:
         memories.keep(connection.alias, sql, parameters)
         return None
@@ -226,15 +227,6 @@ def read(
         _spoil_all("a query in another thread")
     memories.keep(connection.alias, sql, parameters)
     return None
-
-
-def _text_of(connection: BaseDatabaseWrapper, sql: Any) -> str:
-    """The text of a statement that comes as bytes, or put together by ``psycopg.sql``."""
-    if isinstance(sql, bytes | bytearray):
-        return sql.decode(errors="replace")
-    if hasattr(sql, "as_string"):
-        return str(sql.as_string(connection.connection))
-    return str(sql)
 
 
 def failed() -> None:

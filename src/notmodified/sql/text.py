@@ -54,6 +54,15 @@ def filled(operand: Operand, parameters: Sequence[Any] | None) -> Any:
     return parameters[operand.index]
 
 
+def text_of(sql: Any, driver: Any) -> str:
+    """`sql` as a text: the driver takes bytes too, and psycopg what its ``sql`` module composes."""
+    if isinstance(sql, str):
+        return sql
+    if isinstance(sql, bytes):
+        return sql.decode(errors="replace")
+    return str(sql.as_string(driver)) if hasattr(sql, "as_string") else str(sql)
+
+
 def without_front(sql: str) -> str:
     """`sql` without the blanks and comments in front of it."""
     return _IN_FRONT.sub("", sql, count=1) if _IN_FRONT.match(sql) else sql
