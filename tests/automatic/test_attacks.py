@@ -347,26 +347,6 @@ def test_types_of_content_that_django_keeps_from_another_page(
     assert answer.content != held.content
 
 
-def test_statements_that_are_no_strings() -> None:
-    only_on("postgresql")
-    from psycopg import sql
-
-    Plain.objects.create(pk=1, name="a")
-    put_together = sql.SQL("SELECT name FROM {} WHERE id = %s").format(sql.Identifier("site_plain"))
-
-    def ask(request: HttpRequest) -> Any:
-        with connection.cursor() as cursor:
-            cursor.execute(put_together, [1])  # type: ignore[arg-type]
-            found = cursor.fetchall()
-            cursor.execute(b"SELECT name FROM site_plain WHERE id = 1")  # type: ignore[arg-type]
-            return found + cursor.fetchall()
-
-    held = hold(ask)
-    assert "not recorded" not in held.headers["Cache-Status"]
-    Plain.objects.update(name="b")
-    check(held)
-
-
 def test_a_type_of_content_that_was_out_of_date_in_memory(type_of_plain: int) -> None:
     """The page is recorded after the change, and made from before it."""
 
