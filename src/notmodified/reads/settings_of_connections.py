@@ -20,7 +20,7 @@ _SETS: Final = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS: Final = re.compile(
-    r"\s*(?:SET\s+(?:SESSION\s+|LOCAL\s+)?(?:TRANSACTION|CONSTRAINTS|TIME\s+ZONE|lock_timeout"
+    r"\s*(?:SET\s+(?:SESSION\s+|LOCAL\s+)?(?:TRANSACTION|CONSTRAINTS|lock_timeout"
     r"|statement_timeout|lock_wait_timeout|foreign_key_checks)\b"
     r"|PRAGMA\s+(?:foreign_keys|foreign_key_check|legacy_alter_table|journal_mode|synchronous"
     r"|busy_timeout|cache_size|table_\w+|index_\w+)\b)",
