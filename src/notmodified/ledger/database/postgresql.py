@@ -240,8 +240,9 @@ class PostgresqlLedger:
         from psycopg import ClientCursor
 
         # Several statements go together only if the parameters are in the text.
-        cursor = ClientCursor(self._held)
+        cursor: Any = ClientCursor(self._held)
         cursor.execute(_SET_FOR_ONE_QUESTION + sql.replace(_PROCESS, _STATISTICS), parameters)
         while cursor.nextset():
             pass
-        return cursor.fetchall()
+        rows: list[tuple[str, ...]] = cursor.fetchall()
+        return rows
