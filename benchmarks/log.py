@@ -14,9 +14,11 @@ Rules of this module:
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from benchmarks.interleaved import Ratio, as_markdown, compare, say_targets
@@ -186,6 +188,35 @@ def writes(name: str) -> None:
     print(say_targets(found, WRITE_TARGETS))
 
 
+def opening() -> None:
+    """What the triggers cost whoever opens a connection to SQLite, which reads them all."""
+    from django.db import connection
+
+    path = str(connection.settings_dict["NAME"])
+    bare = f"{path}.bare"
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(bare)) as copy:
+        source.backup(copy)
+        named = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%log%'"
+        names = [name for (name,) in copy.execute(named)]
+        for name in names:
+            copy.execute(f'DROP TRIGGER "{name}"')
+        copy.commit()
+
+    def opener(file: str) -> Callable[[], object]:
+        def open_and_ask() -> None:
+            with closing(sqlite3.connect(file)) as opened:
+                opened.execute("SELECT 1 FROM benchmarks_article LIMIT 1").fetchall()
+
+        return open_and_ask
+
+    without, with_ = "without triggers", f"with {len(names)} triggers"
+    with on_one_core():
+        ratios = compare({without: opener(bare), with_: opener(path)}, without)
+    print("\n### SQLite: a connection is opened, and asked once\n")
+    print(as_markdown(ratios, without) + "\n")
+    print("No target here: keep connections open.")
+
+
 def _rows(model: Any) -> list[Any]:
     from benchmarks.recorded import AUTHORS
 
@@ -207,7 +238,9 @@ def main() -> None:
     questions(sys.argv[1])
     _empty()
     writes(sys.argv[1])
-    if sys.argv[1] != "SQLite":  # which has one writer at a time
+    if sys.argv[1] == "SQLite":  # which has one writer at a time
+        opening()
+    else:
         writers(sys.argv[1])
 
 

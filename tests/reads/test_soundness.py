@@ -171,15 +171,31 @@ MUTANTS: dict[str, list[tuple[Any, str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("mutants", MUTANTS.values(), ids=MUTANTS.keys())
-def test_a_defect_in_the_rules_would_be_found(
-    mutants: list[tuple[Any, str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+BEGINS = {
+    "NOT narrows like its condition": 105,
+    "nor does one below a LEFT join": 104,
+    "of IN the first counts": 103,
+    "an absent row is known by its own key": 103,
+    **dict.fromkeys(
+        (
+            *("LEFT joins are inner joins", "ON of a LEFT join binds the preserved side"),
+            *("inner queries trust every ON", "common table expressions read nothing"),
+            *("the third table is forgotten", "a column belongs to any table that has it"),
+        ),
+        102,
+    ),
+}
+"""Where the search for a defect begins, if not at 100: so that it ends soon."""
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_defect_in_the_rules_would_be_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     only_on("sqlite")  # the rules are the same everywhere, and here the search is fast
-    for mutant in mutants:
+    for mutant in MUTANTS[name]:
         monkeypatch.setattr(*mutant)
+    begin = BEGINS.get(name, 100)
     with pytest.raises(harness.Stale):
-        for seed in range(100, 140):
+        for seed in range(begin, begin + 40):
             harness.search(planner(), seed, rounds=40, queries=20)
 
 
