@@ -84,7 +84,7 @@ def growth(name: str) -> None:
     gc.disable()
     for many in (FEW, *MANY[name]):
         stores[many] = OrderedDict(
-            ((*key[:3], f"/nine/{number}/", key[4]), [replace(record)]) for number in range(many)
+            ((*key[:6], f"/nine/{number}/", key[7]), [replace(record)]) for number in range(many)
         )
     gc.enable()
     author = Author.objects.get(pk=1)
