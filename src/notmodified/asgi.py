@@ -20,7 +20,8 @@ from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIRequest
 
 from notmodified import conf
-from notmodified.exchange.automatic import scheme_of, surroundings, unmodified
+from notmodified.exchange.automatic import scheme_of, unmodified
+from notmodified.exchange.surroundings import surroundings
 from notmodified.reasons import Reason, cache_status
 from notmodified.records.store import RECORDS, key_of
 

@@ -45,6 +45,15 @@ urlpatterns = [
 ]
 
 
+@contextmanager
+def without_event_trigger() -> Iterator[None]:
+    execute(f"ALTER EVENT TRIGGER {DEFINITIONS} DISABLE")
+    try:
+        yield
+    finally:
+        execute(f"ALTER EVENT TRIGGER {DEFINITIONS} ENABLE")
+
+
 @pytest.fixture(autouse=True)
 def site(log: None) -> Iterator[None]:
     RUNS.clear()
@@ -154,14 +163,11 @@ class TestMaterializedViews:
         assert page.moves(lambda: execute("REFRESH MATERIALIZED VIEW site_place"))
 
     def test_without_an_event_trigger_nobody_tells_of_it(self) -> None:
-        execute(f"ALTER EVENT TRIGGER {DEFINITIONS} DISABLE")
-        try:
+        with without_event_trigger():
             databases.forget()
             page = Page("/places/")
             assert not page.holds()
             assert "its refreshing" in page.reason
-        finally:
-            execute(f"ALTER EVENT TRIGGER {DEFINITIONS} ENABLE")
 
 
 @pytest.fixture
@@ -235,14 +241,11 @@ class TestPartitions:
         assert "the table higher: its triggers are missing" in page.reason
 
     def test_without_an_event_trigger_nobody_tells_of_them(self) -> None:
-        execute(f"ALTER EVENT TRIGGER {DEFINITIONS} DISABLE")
-        try:
+        with without_event_trigger():
             databases.forget()
             page = Page("/places/")
             assert not page.holds()
             assert "partitions" in page.reason
-        finally:
-            execute(f"ALTER EVENT TRIGGER {DEFINITIONS} ENABLE")
 
     def test_a_partition_that_is_out_of_sight(self) -> None:
         execute("CREATE SCHEMA aside")

@@ -16,7 +16,8 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, connection, models
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery
 
-from notmodified.reads.plans import NotProvableError, Planner
+from notmodified.reads.analysis import NotProvableError
+from notmodified.reads.plans import Planner
 from notmodified.reads.recorder import Recorder, recording
 from notmodified.sql.dependencies import SEPARATOR, SHAPE, Dependency
 from notmodified.sql.schema import Schema, as_stored, schema_of

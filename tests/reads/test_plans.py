@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from notmodified.reads.plans import NotProvableError, Planner
+from notmodified.reads.analysis import NotProvableError
+from notmodified.reads.plans import Planner
 from notmodified.sql.dependencies import SEPARATOR, Dependency
 from notmodified.sql.schema import Column, Table
 from notmodified.sql.values import Kind

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from notmodified.reads import facts, fetched, functions, plans
+from notmodified.reads import analysis, facts, fetched, functions
 from notmodified.reads.facts import Facts
 from notmodified.reads.plans import Planner
 from tests.reads import harness
@@ -119,9 +119,9 @@ def _any_alias(self: Facts, node: Any) -> Any:
 _stated, _alternatives, _equality = Facts._stated, Facts._alternatives, Facts._equality
 _join, _for_inner = Facts._join, Facts.for_inner
 _inside, _query, _sources = (
-    plans._Analysis._inside,
-    plans._Analysis.query,
-    plans._Analysis._sources,
+    analysis.Analysis._inside,
+    analysis.Analysis.query,
+    analysis.Analysis._sources,
 )
 
 
@@ -144,6 +144,10 @@ def _though_rows_are_dropped(source: Any, sources: Any, links: Any, shown: Any) 
     return _outer(source, sources, own, shown)
 
 
+def _used_alone(links: Any, used: set[Any]) -> set[Any]:
+    return used
+
+
 def _used_all_the_same(node: Any) -> set[Any]:
     return set()
 
@@ -159,19 +163,21 @@ MUTANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "LEFT joins are inner joins": [(Facts, "_join", _all_joins_inner)],
     "ON of a LEFT join binds the preserved side": [(Facts, "_join", _on_binds_all)],
     "inner queries trust every ON": [(Facts, "for_inner", _everything_from_around)],
-    "queries in expressions read nothing": [(plans._Analysis, "_inside", _without_subqueries)],
-    "common table expressions read nothing": [(plans._Analysis, "query", _without_common_tables)],
-    "the third table is forgotten": [(plans._Analysis, "_sources", _first_alias_only)],
+    "queries in expressions read nothing": [(analysis.Analysis, "_inside", _without_subqueries)],
+    "common table expressions read nothing": [(analysis.Analysis, "query", _without_common_tables)],
+    "the third table is forgotten": [(analysis.Analysis, "_sources", _first_alias_only)],
     "of IN the first counts": [(Facts, "_equality", _first_of_in)],
     "a column belongs to any table that has it": [(Facts, "_reference", _any_alias)],
     "an absent row is known by its own key": [(fetched, "_outer", _own_key)],
     "an inner join drops no row": [(fetched, "_inner", _without_shape)],
     "nor does one below a LEFT join": [(fetched, "_outer", _though_rows_are_dropped)],
+    "what is LEFT-joined decides nothing": [(fetched, "_used_through", _used_alone)],
     "what conditions ask of a table is not seen": [(fetched, "_aliases", _used_all_the_same)],
 }
 
 
 BEGINS = {
+    "what is LEFT-joined decides nothing": 134,
     "NOT narrows like its condition": 105,
     "nor does one below a LEFT join": 104,
     "of IN the first counts": 103,

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextvars import ContextVar
-from functools import cache, lru_cache
-from threading import get_ident
+from functools import cache
 from typing import Any, Final, cast
 
 from django.conf import settings
@@ -24,13 +22,12 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.template import engines
-from django.utils import timezone
 from django.utils.autoreload import file_changed
-from django.utils.translation import trans_real
 
 from notmodified import conf
 from notmodified.exchange import answers, streams
 from notmodified.exchange.conditions import altered, preconditions_in
+from notmodified.exchange.surroundings import surroundings
 from notmodified.http.caching import directives
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Representation, Verdict
 from notmodified.reads.inputs import COOKIE, NO_COOKIES, Cookies, noting
@@ -39,34 +36,13 @@ from notmodified.reads.recorder import Read, Recorder, release
 from notmodified.reasons import Reason, give
 from notmodified.records import databases
 from notmodified.records.headers import headers_of
+from notmodified.records.shared import shared
 from notmodified.records.store import RECORDS, Key, Proof, Record, key_of, size_of
 from notmodified.sql.dependencies import SEPARATOR
 from notmodified.validators.per_response import holds_nonce, is_masked
 
-# Private, but the same in all supported versions; asking by the front door takes ten times as long.
-_LANGUAGE: Final[Any] = vars(trans_real)["_active"]
-_TIME_ZONE: Final[Any] = vars(timezone)["_active"]
-
-
-def _variable_of(local: Any) -> ContextVar[Any] | None:
-    """The context variable in which `local` keeps all that was set, where it does so."""
-    variable = getattr(getattr(local, "_storage", None), "_data", None)
-    return variable if isinstance(variable, ContextVar) else None
-
-
-_VARIABLES: Final = {id(local): _variable_of(local) for local in (_LANGUAGE, _TIME_ZONE)}
-
-
-def _value_in(local: Any) -> Any:
-    """What stands in `local`, or ``None``; from its variable, which takes a tenth of the time."""
-    variable = _VARIABLES[id(local)]
-    kept = None if variable is None else variable.get(None)
-    if kept is None and variable is not None:
-        return None
-    data = getattr(kept, "data", kept)
-    if type(data) is not dict or getattr(kept, "thread_id", get_ident()) != get_ident():
-        return getattr(local, "value", None)
-    return data.get("value")
+MOST_KEYS: Final = 2_000
+"""A response that depends on more depends on whole tables instead."""
 
 
 def unmodified(
@@ -105,10 +81,6 @@ def _has_received_content(request: Any) -> bool:
     except OSError:
         return True  # nobody knows
     return bool(end)
-
-
-MOST_KEYS: Final = 2_000
-"""A response that depends on more depends on whole tables instead."""
 
 
 @cache
@@ -223,7 +195,7 @@ class Automatic:
             if proof is None:
                 return "something changed while the view ran"
             proofs.append(proof)
-        names = _shared(tuple(self._recorder.inputs))
+        names = shared(tuple(self._recorder.inputs))
         values = tuple(self._recorder.inputs.values())
         headers = headers_of(response, csrf_masked=False, now=time.time())
         record = Record(
@@ -297,43 +269,6 @@ def _proof(read: Read) -> Proof | None:
     return Proof.of(snapshot.database, keys, position)
 
 
-def surroundings() -> tuple[Any, ...]:
-    """What the thread has set before the request is looked at: the language and the time zone.
-
-    Each language has one object. Time zones may be equal in all but their names, which pages show.
-    """
-    language, zone = _value_in(_LANGUAGE), _value_in(_TIME_ZONE)
-    if language is None and zone is None:
-        return _defaults()
-    default_language, default_zone, default_name = _defaults()
-    if zone is None:
-        zone, name = default_zone, default_name
-    else:
-        name = _name_of(zone)
-    found = language or default_language, zone, name
-    try:
-        return _shared(found)
-    except TypeError:  # those of dateutil have no hash
-        return found
-
-
-def _name_of(zone: Any) -> str:
-    return str(zone.tzname(None) or zone)
-
-
-@lru_cache(maxsize=1024)
-def _shared(found: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The same object for equal ones: most records have what every other has."""
-    return found
-
-
-@cache
-def _defaults() -> tuple[Any, Any, str]:
-    language = trans_real.translation(settings.LANGUAGE_CODE) if settings.USE_I18N else None
-    zone = timezone.get_default_timezone()
-    return language, zone, _name_of(zone)
-
-
 @receiver(file_changed)
 def _code_changed(**kwargs: Any) -> None:
     """Under ``runserver`` templates change without a restart."""
@@ -349,5 +284,4 @@ def _rows_dropped(**kwargs: Any) -> None:
 @receiver(setting_changed)
 def _settings_changed(**kwargs: Any) -> None:
     RECORDS.forget()
-    _defaults.cache_clear()
     _templates_may_change.cache_clear()

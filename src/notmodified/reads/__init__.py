@@ -3,6 +3,7 @@
 - ``facts``: what the conditions of one SELECT say of the rows that count.
 - ``functions``: the functions whose results are their arguments' and nothing else's.
 - ``fetched``: which joined tables count only by the rows that are fetched.
+- ``analysis``: the tree of a statement → the rows that count of each table it names.
 - ``plans``: SQL text → plan of its dependencies, once per text.
 - ``recorder``: collects what one response is made from; ``noted_rows``, ``memories`` and
   ``settings_of_connections`` are parts of it.

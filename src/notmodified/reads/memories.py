@@ -17,7 +17,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final, NamedTuple
 
-from notmodified.reads.plans import NotProvableError, Planner, is_query
+from notmodified.reads.analysis import NotProvableError
+from notmodified.reads.plans import Planner, is_query
 
 MOST_STATEMENTS: Final = 200
 MOST_PARAMETERS: Final = 20

@@ -23,8 +23,9 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from notmodified.reads import memories, settings_of_connections
+from notmodified.reads.analysis import NotProvableError, WritesError
 from notmodified.reads.noted_rows import NoteRows
-from notmodified.reads.plans import NotProvableError, Planner, WritesError
+from notmodified.reads.plans import Planner
 from notmodified.reasons import logger
 from notmodified.sql.text import text_of
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
@@ -29,11 +29,13 @@ from notmodified.ledger.database.interface import Ledger
 from notmodified.ledger.database.mysql import MysqlLedger
 from notmodified.ledger.database.postgresql import PostgresqlLedger
 from notmodified.ledger.database.sqlite import SqliteLedger
-from notmodified.reads.plans import NotProvableError, Planner
+from notmodified.reads.analysis import NotProvableError
+from notmodified.reads.plans import Planner
 from notmodified.reads.recorder import unrecorded
 from notmodified.reasons import logger
 from notmodified.sql.schema import Schema, as_stored, schema_of, with_families
 from notmodified.writes.log import definitions
+from notmodified.writes.log.definitions import Relation
 from notmodified.writes.log.install import is_supported, states
 
 COMPACTS_EVERY: Final = 300.0
@@ -114,9 +116,11 @@ class Database:
         with unrecorded():
             looking = connection.copy()
             try:
-                tables = all_tables(looking)
-                relations = definitions.relations(looking)
-                found = {state.table.lower(): state for state in states(looking, tables)}
+                there = definitions.relations(looking)
+                tables = all_tables(looking, there=there)
+                found = {
+                    state.table.lower(): state for state in states(looking, tables, there=there)
+                }
             finally:
                 looking.close()
         uncovered = {
@@ -137,8 +141,8 @@ class Database:
             connection.vendor,
             covered,
             hidden,
-            {name: one.view for name, one in relations.items() if one.view is not None},
-            {name: one.policies for name, one in relations.items() if one.policies},
+            {name: one.view for name, one in there.items() if one.view is not None},
+            {name: one.policies for name, one in there.items() if one.policies},
         )
 
     def close(self) -> None:
@@ -165,12 +169,15 @@ def begin(connection: BaseDatabaseWrapper) -> Snapshot:
     return found.begin(connection)
 
 
-def all_tables(connection: BaseDatabaseWrapper) -> Schema:
-    """The tables of all models, and what of them narrows on this database."""
+def all_tables(
+    connection: BaseDatabaseWrapper, *, there: Mapping[str, Relation] | None = None
+) -> Schema:
+    """The tables of all models, and what of them narrows on this database, where they are
+    `there`, or else found."""
     texts = definitions.plain_texts(connection)
     found = schema_of(apps.get_models(include_auto_created=True), texts=bool(texts))
     stored = as_stored(found, texts, definitions.no_integers(connection))
-    return with_families(stored, definitions.relations(connection))
+    return with_families(stored, definitions.relations(connection) if there is None else there)
 
 
 def forget() -> None:

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import lru_cache
 from threading import Lock
 from typing import Final, NamedTuple
 
@@ -22,6 +21,7 @@ from django.http.response import HttpResponseBase, ResponseHeaders
 from notmodified.http.caching import directives
 from notmodified.http.dates import format_date, parse_date
 from notmodified.http.fields import repeated_in_304
+from notmodified.records.shared import shared
 
 MOST: Final = 16_384
 """How many resources a process remembers; the least recently used goes first."""
@@ -75,14 +75,8 @@ def headers_of(response: HttpResponseBase, *, csrf_masked: bool, now: float) -> 
     expires_after = _expires_after(response, now)
     if expires_after is not None:
         left_out |= {"expires"}
-    fields = tuple(map(_shared, repeated_in_304(response.items(), left_out)))
+    fields = tuple(map(shared, repeated_in_304(response.items(), left_out)))
     return RememberedHeaders(fields, expires_after, marks_of(response), csrf_masked)
-
-
-@lru_cache(maxsize=1024)
-def _shared(field: tuple[str, str]) -> tuple[str, str]:
-    """The same object for equal fields: most are those of every other response."""
-    return field
 
 
 def marks_of(response: HttpResponseBase) -> tuple[tuple[str, object], ...]:

@@ -21,6 +21,7 @@ from threading import Lock
 from typing import Any, Final, NamedTuple
 
 from notmodified.http.preconditions import Representation
+from notmodified.ledger.database.names import BETWEEN
 from notmodified.reads.inputs import Cookies, values_now
 from notmodified.records.databases import Database
 from notmodified.records.headers import RememberedHeaders
@@ -28,9 +29,6 @@ from notmodified.records.headers import RememberedHeaders
 MOST_BYTES: Final = 64 * 1024 * 1024
 MOST_VARIANTS: Final = 32
 """How many records of one resource, for different inputs; the oldest goes."""
-
-_BETWEEN: Final = "\x1e"
-"""Between keys, of which none holds it."""
 
 Key = tuple[str, ...]
 
@@ -60,11 +58,11 @@ class Proof(NamedTuple):
 
     @classmethod
     def of(cls, database: Database, keys: Iterable[str], position: Any) -> Proof:
-        return cls(database, _BETWEEN.join(sorted(keys)), position)
+        return cls(database, BETWEEN.join(sorted(keys)), position)
 
     @property
     def keys(self) -> list[str]:
-        return self.joined.split(_BETWEEN) if self.joined else []
+        return self.joined.split(BETWEEN) if self.joined else []
 
 
 @dataclass(slots=True)
@@ -72,7 +70,7 @@ class Record:
     """One remembered response.
 
     `inputs` are the names of the request's inputs that were read, `values` what they were.
-    `surroundings` is what the thread had set before the request came (``exchange.automatic``).
+    `surroundings` is what the thread had set before the request came (``exchange.surroundings``).
     `until` is the end of its time by the monotonic clock, where a view has set one. `since` is a
     second, by the database's clock, since whose end nothing has moved.
     """

@@ -23,6 +23,9 @@ _PLACEHOLDER: Final = re.compile(
     re.VERBOSE,
 )
 
+HIDES: Final = re.compile(r"/\*M?!|\b(?:E|U&)'", re.IGNORECASE)
+"""Comments that MariaDB and MySQL run, and texts whose characters are written otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:

@@ -122,3 +122,29 @@ def test_a_transaction_that_holds_its_own_open_line_has_no_position(
     reader.execute("ROLLBACK")
     assert ledger.position_of(reader, position) == position
     reader.close()
+
+
+def test_an_open_line_of_a_file_that_may_only_be_read(path: Path) -> None:
+    """It cannot be sealed, so nothing of its table is recorded until somebody writes again; of
+    other tables everything is."""
+    writer = connect(path)  # without one, a log of writes in front of the file cannot be read
+    writer.execute(f"SELECT 1 FROM {LOG}").fetchall()
+    only_read = f"file:{path}?mode=ro"
+    ledger = SqliteLedger(
+        str(path), lambda: sqlite3.connect(only_read, uri=True, isolation_level=None)
+    )
+    reader = sqlite3.connect(only_read, uri=True, isolation_level=None)
+    before = ledger.position()
+    move(path, "a", OPEN)
+    assert ledger.position_of(reader, before) == before
+    assert ledger.unmoved(["a"], before) is None
+    assert ledger.unmoved(["b"], before) == before
+    with pytest.raises(LedgerError, match="many rows"):
+        ledger.position()
+    move(path, "b")
+    after = ledger.position_of(reader, before)
+    assert after is not None
+    assert after != before
+    assert ledger.unmoved(["a"], after) == after
+    for each in (reader, writer, ledger):
+        each.close()

@@ -111,6 +111,18 @@ def test_under_an_index_that_nobody_can_look_up_every_row_moves(index: str) -> N
     assert {"odd", "odd.*"} <= moves
 
 
+def test_that_every_row_moves_is_said_once() -> None:
+    execute("CREATE TABLE odd (id INTEGER PRIMARY KEY, a TEXT, b INTEGER)")
+    execute("CREATE UNIQUE INDEX u ON odd (a) WHERE b")
+    install(connection, {"odd": odd()})
+    execute("DELETE FROM notmodified_log")
+    execute("INSERT INTO odd VALUES (1, 'x', 1), (2, 'y', 1), (3, 'z', 1)")
+    execute("UPDATE odd SET b = 2")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT key FROM notmodified_log ORDER BY id")
+        assert cursor.fetchall() == [("odd",), ("odd\x1f*",)]
+
+
 def test_a_table_without_rowid_is_refused() -> None:
     execute("CREATE TABLE odd (id INTEGER PRIMARY KEY, a TEXT) WITHOUT ROWID")
     assert install(connection, {"odd": odd()}) == []

@@ -28,5 +28,8 @@ OPEN: Final = "\x1f*"
 being written. While it is the last line, more such writes need no line; so no position may be taken
 there."""
 
+BETWEEN: Final = "\x1e"
+"""Between keys, of which none holds it, where one text holds several."""
+
 KEEPS: Final = 100_000
 """A log of fewer lines is not worth compacting, however old they are."""

@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Final, NamedTuple, NoReturn
 
 from notmodified.ledger.database.errors import LedgerError
-from notmodified.ledger.database.names import EVERYTHING, KEEPS, LEDGER, LOG
+from notmodified.ledger.database.names import BETWEEN, EVERYTHING, KEEPS, LEDGER, LOG
 
 TABLES: Final = (
     (
@@ -44,9 +44,6 @@ TABLES: Final = (
     f"CREATE INDEX IF NOT EXISTS {LOG}_key ON {LOG} (key, transaction)",
 )
 """The statements that make a ledger where there is none."""
-
-_BETWEEN: Final = "\x1e"
-"""Between keys, of which none holds it: one text is sent faster than a list."""
 
 _PROCESS: Final = "pg_backend_pid()"
 """Ends with a crash, of what a connection without a pooler sees."""
@@ -67,12 +64,13 @@ _UNMOVED: Final = f"""
 SELECT {_NOW},
        (CASE WHEN pg_current_snapshot()::text = %(snapshot)s::text THEN true
        ELSE ledger.horizon <= pg_snapshot_xmin(%(snapshot)s::text::pg_snapshot) AND NOT EXISTS (
-           SELECT 1 FROM {LOG} WHERE key = ANY(string_to_array(%(keys)s::text, '{_BETWEEN}'))
+           SELECT 1 FROM {LOG} WHERE key = ANY(string_to_array(%(keys)s::text, '{BETWEEN}'))
            AND transaction >= pg_snapshot_xmin(%(snapshot)s::text::pg_snapshot)
            AND NOT pg_visible_in_snapshot(transaction, %(snapshot)s::text::pg_snapshot)) END)::text,
        {_HISTORY}"""
-"""What came before the snapshot's first running transaction is visible in it, so the index of the
-log is read from there on only. While nothing was committed, the snapshot is the same."""
+"""One text of keys is sent faster than a list. What came before the snapshot's first running
+transaction is visible in it, so the index of the log is read from there on only. While nothing was
+committed, the snapshot is the same."""
 
 
 _COMPACT: Final = f"""
@@ -152,7 +150,7 @@ class PostgresqlLedger:
 
     def unmoved(self, keys: Collection[str], position: Position) -> Position | None:
         """The position now, if none of `keys` has moved since `position`. Raises LedgerError."""
-        asked = {"keys": _BETWEEN.join((*keys, EVERYTHING)), "snapshot": position.snapshot}
+        asked = {"keys": BETWEEN.join((*keys, EVERYTHING)), "snapshot": position.snapshot}
         now, unmoved = self._ask(_UNMOVED, asked)
         return now if unmoved and now[:2] == position[:2] else None
 

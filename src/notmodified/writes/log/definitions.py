@@ -30,8 +30,8 @@ class Relation:
     `problem` says why triggers on it would not tell all.
     `view` is the query that a view stands for. `policies` are the conditions by which rows are
     shown to who asks (row security), or to who asks to lock them. `above` are the tables that show
-    the rows of this one, `below` those whose rows this one shows; `is_part` says that it is a
-    partition. `triggers` says whether there is anything that triggers could tell of.
+    the rows of this one, `below` those whose rows this one shows. `triggers` says whether there is
+    anything that triggers could tell of.
     """
 
     name: str
@@ -40,7 +40,6 @@ class Relation:
     policies: tuple[str, ...] = ()
     above: frozenset[str] = frozenset()
     below: frozenset[str] = frozenset()
-    is_part: bool = False
     triggers: bool = True
 
 
@@ -71,12 +70,12 @@ _RELATIONS: Final = {
 """Name, kind, the query of a view, and the conditions of row security, if there is any."""
 
 _FAMILIES: Final = (
-    "SELECT p.relname, c.relname, c.relispartition, "
+    "SELECT p.relname, c.relname, "
     "pg_table_is_visible(p.oid) AND pg_table_is_visible(c.oid) "
     "FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class p ON p.oid = i.inhparent "
     "JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE p.relkind IN ('r', 'p')"
 )
-"""Who shows whose rows, whether those are of a partition, and whether both are in sight."""
+"""Who shows whose rows, and whether both are in sight."""
 
 _EVENT_TRIGGER: Final = (
     "SELECT 1 FROM pg_event_trigger "
@@ -129,12 +128,10 @@ def _unite(connection: BaseDatabaseWrapper, found: dict[str, Relation], told: bo
     """Say of each relation in `found` who is above and below it."""
     with connection.cursor() as cursor:
         cursor.execute(_FAMILIES)
-        edges = [(p.lower(), c.lower(), *rest) for p, c, *rest in cursor.fetchall()]
-    down = [(parent, child) for parent, child, *_ in edges]
+        edges = [(p.lower(), c.lower(), in_sight) for p, c, in_sight in cursor.fetchall()]
+    down = [(parent, child) for parent, child, _ in edges]
     up = [(child, parent) for parent, child in down]
-    hidden = {
-        name for parent, child, _, in_sight in edges if not in_sight for name in (parent, child)
-    }
+    hidden = {name for parent, child, in_sight in edges if not in_sight for name in (parent, child)}
     for name in {name for edge in down for name in edge} & found.keys():
         above, below = reached(name, up), reached(name, down)
         family = {name, *above, *below}
@@ -143,10 +140,7 @@ def _unite(connection: BaseDatabaseWrapper, found: dict[str, Relation], told: bo
             problem = problem or f"it has partitions or inherits, {_UNTOLD}"
         elif family & hidden or not family <= found.keys():
             problem = problem or "of its family, some are not in sight"
-        parts = {child for _, child, is_part, _ in edges if is_part}
-        found[name] = replace(
-            found[name], problem=problem, above=above, below=below, is_part=name in parts
-        )
+        found[name] = replace(found[name], problem=problem, above=above, below=below)
     problems = {name: one.problem for name, one in found.items() if one.problem}
     for name, relation in found.items():
         odd = sorted((relation.above | relation.below) & problems.keys())
@@ -208,12 +202,7 @@ _TEXTS: Final = {
 
 def plain_texts(connection: BaseDatabaseWrapper) -> frozenset[tuple[str, str]]:
     """The tables and columns whose texts are compared byte by byte, in lower case."""
-    question = _TEXTS.get(connection.vendor)
-    if question is None:
-        return frozenset()
-    with connection.cursor() as cursor:
-        cursor.execute(question)
-        return frozenset((table.lower(), column.lower()) for table, column in cursor.fetchall())
+    return _columns(connection, _TEXTS)
 
 
 _NO_INTEGERS: Final = {
@@ -238,7 +227,13 @@ _NO_INTEGERS: Final = {
 def no_integers(connection: BaseDatabaseWrapper) -> frozenset[tuple[str, str]]:
     """The tables and columns, in lower case, that write an integer otherwise than as its digits,
     whatever a model calls them: ``5.00``, ``00005``."""
-    question = _NO_INTEGERS.get(connection.vendor)
+    return _columns(connection, _NO_INTEGERS)
+
+
+def _columns(
+    connection: BaseDatabaseWrapper, questions: Mapping[str, str]
+) -> frozenset[tuple[str, str]]:
+    question = questions.get(connection.vendor)
     if question is None:
         return frozenset()
     with connection.cursor() as cursor:

@@ -9,7 +9,7 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,6 +23,7 @@ from notmodified.ledger.database import sqlite as sqlite_ledger
 from notmodified.ledger.database.names import EVERYTHING, LEDGER, LOG
 from notmodified.sql.schema import Schema
 from notmodified.writes.log import definitions, mysql, postgresql, sqlite
+from notmodified.writes.log.definitions import Relation
 from notmodified.writes.log.sqlite import UncoveredTableError
 from notmodified.writes.triggers.install import vendor_of
 from notmodified.writes.triggers.vendor import LOG_PREFIX, Trigger
@@ -76,11 +77,16 @@ def is_supported(connection: BaseDatabaseWrapper) -> bool:
 
 
 def states(
-    connection: BaseDatabaseWrapper, schema: Schema, only: Set[str] | None = None
+    connection: BaseDatabaseWrapper,
+    schema: Schema,
+    only: Set[str] | None = None,
+    *,
+    there: Mapping[str, Relation] | None = None,
 ) -> Iterator[TableState]:
-    """The state of every table in `schema` (or of `only` those, and their families) that the
-    database has."""
-    there = definitions.relations(connection)
+    """The state of every table in `schema` (or of `only` those, and their families) that is
+    `there`, or else is found in the database."""
+    if there is None:
+        there = definitions.relations(connection)
     present = definitions.triggers(connection, LOG_PREFIX)
     for name in schema:
         if name not in there or there[name].view is not None:

@@ -54,8 +54,7 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
     uniques = _uniques(connection, table.name)
     if None in uniques.columns:
         for event in ("INSERT", "UPDATE"):
-            lines = [f"INSERT INTO {LOG}(key)VALUES({_text(name)}),({_text(name, ANY)})"]
-            yield _trigger(connection, table.name, f"BEFORE {event}", lines)
+            yield _trigger(connection, table.name, f"BEFORE {event}", [_every_row(name)])
         return
     if not uniques.columns:
         return
@@ -70,16 +69,22 @@ def triggers(connection: BaseDatabaseWrapper, name: str, schema: Schema) -> Iter
         ("BEFORE INSERT", f"WHERE {same}"),
         (f"BEFORE UPDATE{of}", f"WHERE {other}({same})"),
     ):
-        lines = [
-            f"{line.replace('VALUES(', 'SELECT ', 1)[:-1]} FROM {own} {others}"
-            for line in rows("", "")
-        ]
+        lines = [f"{line} FROM {own} {others}" for line in rows("", "")]
         yield _trigger(connection, table.name, moment, lines)
 
 
 def _text(*parts: str) -> str:
     """A key, or a part of one, as a literal."""
     return "'" + SEPARATOR.join(parts).replace("'", "''") + "'"
+
+
+def _every_row(name: str) -> str:
+    """The statement that says of a table that every row is written, and leaves the line open."""
+    any_ = _text(name, ANY)
+    return (
+        f"INSERT INTO {LOG}(key)SELECT * FROM (VALUES({_text(name)}),({any_}))"
+        f"WHERE (SELECT key FROM {LOG} ORDER BY id DESC LIMIT 1)IS NOT {any_}"
+    )
 
 
 def _rows(
@@ -93,12 +98,11 @@ def _rows(
     ]
     places = range(0, len(told) or 1, COLUMNS_AT_ONCE)
     return [
-        f"INSERT INTO {ROWS} VALUES({_text(name)},"
+        f"INSERT INTO {ROWS} SELECT {_text(name)},"
         + ",".join(
             told[at : at + COLUMNS_AT_ONCE]
             + ["NULL,NULL,NULL"] * (COLUMNS_AT_ONCE - len(told[at : at + COLUMNS_AT_ONCE]))
         )
-        + ")"
         for at in places
     ]
 
