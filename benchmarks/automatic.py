@@ -43,7 +43,7 @@ def answers(name: str) -> None:
     handler, bare = warmed(), bare_handler()
     RECORDS.forget()
     _, tag = caller(handler, "nine/1", None)()
-    [[record]] = RECORDS._variants.values()
+    [(_, record)] = RECORDS.items()
     [proof] = record.proofs
     assert len(proof.keys) == DEPENDENCIES
     taken = record.proofs

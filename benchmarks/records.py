@@ -19,11 +19,9 @@ import gc
 import random
 import sys
 import tracemalloc
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import cycle
-from typing import Any
 
 from benchmarks.interleaved import as_markdown, compare, say_targets
 from benchmarks.scratch import on_each, on_one_core
@@ -73,26 +71,26 @@ def growth(name: str) -> None:
     from benchmarks.models import Author
     from benchmarks.project import caller
     from benchmarks.recorded import warmed
-    from notmodified.records.store import RECORDS
+    from notmodified.records.store import RECORDS, Records
     from notmodified.wsgi import NotModifiedApplication
 
     handler = warmed()
     RECORDS.forget()
     _, tag = caller(handler, "nine/1", None)()
-    [(key, [record])] = RECORDS._variants.items()
-    stores: dict[int, Any] = {}
+    [(key, record)] = RECORDS.items()
+    stores: dict[int, Records] = {}
     gc.disable()
     for many in (FEW, *MANY[name]):
-        stores[many] = OrderedDict(
-            ((*key[:6], f"/nine/{number}/", key[7]), [replace(record)]) for number in range(many)
-        )
+        stores[many] = Records(sys.maxsize)
+        for number in range(many):
+            stores[many].put((*key[:6], f"/nine/{number}/", key[7]), replace(record))
     gc.enable()
     author = Author.objects.get(pk=1)
     application = NotModifiedApplication(handler)
 
     def among(many: int) -> Callable[[], None]:
         def prepare() -> None:
-            RECORDS._variants = stores[many]
+            vars(RECORDS).update(vars(stores[many]))
 
         return prepare
 
@@ -102,7 +100,6 @@ def growth(name: str) -> None:
         return lambda: next(visits)()
 
     checks = {many: check(many) for many in stores}
-    emptied = RECORDS._variants
     for title, calls in {
         "304 by the wrapper": checks,
         "write: save() of a row": dict.fromkeys(stores, author.save),
@@ -118,8 +115,7 @@ def growth(name: str) -> None:
             ratios = compare(named, first, rounds=21, before=before)
         print(as_markdown(ratios, f"among {FEW:,}") + "\n")
         print(say_targets(ratios, dict.fromkeys(list(named)[1:], MOST_GROWTH)))
-    RECORDS._variants = emptied
-    RECORDS.forget()
+    vars(RECORDS).update(vars(Records()))
 
 
 def main() -> None:

@@ -52,13 +52,21 @@ class Settings:
     BUILD: str = ""
     """Names the running code and templates (a release, a commit); part of every computed tag."""
 
-    CSRF: str = "explain"
-    """What the content hash does with masked CSRF tokens: ``"explain"`` leaves the page without a
-    tag and gives the reason, ``"normalise"`` leaves the mask out of a weak tag."""
+    CSRF: str = "normalise"
+    """What the content hash does with masked CSRF tokens: ``"normalise"`` leaves the mask out of a
+    weak tag, which is bound to the client's secret; ``"explain"`` leaves the page without a tag and
+    gives the reason."""
 
     ALTERED_IF_MATCH: str = "refuse"
     """Whether If-Match may name a tag which a compressing proxy weakened or suffixed:
     ``"refuse"`` (RFC 9110 §13.1.1) or ``"accept"``."""
+
+    VARY: bool = True
+    """Whether ``Vary`` names the header fields that a response was made from."""
+
+    PRIVATE: bool = True
+    """Whether a response that was made with somebody's session, CSRF secret, credentials or address
+    says ``Cache-Control: private``, unless it speaks of shared caches itself."""
 
     CACHE_STATUS: bool = False
     """Whether answers carry their reason in ``Cache-Status`` (RFC 9211)."""

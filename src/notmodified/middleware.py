@@ -111,6 +111,8 @@ class NotModifiedMiddleware:
         # A tag beside a view's own time would be the one that clients are judged by, and it takes
         # the view to make it.
         tagless = not (response.has_header("ETag") or request.META.get(answers.DATED_FLAG))
+        if tagless:
+            automatic.describe(response)
         if tagless and response.status_code == 200:
             if streamed:
                 answers.put_validators(response, Representation(streams.new_tag()))

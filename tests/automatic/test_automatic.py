@@ -287,7 +287,7 @@ class TestManyDependencies:
             Shelf.objects.create(pk=pk, name="a")
             Book.objects.create(shelf_id=pk, title="x")
         visitor.get("/books-of/1/")
-        [[record]] = dict(RECORDS.items()).values()
+        [(_, record)] = RECORDS.items()
         assert set(record.proofs[0].keys) == {"site_shelf", "site_book"}
         assert visitor.is_answered_without_view("/books-of/1/")
         Book.objects.filter(shelf_id=2).update(title="y")

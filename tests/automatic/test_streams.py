@@ -52,7 +52,7 @@ async def header(request: HttpRequest) -> str:
 
 
 async def year(request: HttpRequest) -> str:
-    return str(timezone.now().year)
+    return str(timezone.now())[:4]
 
 
 AHEAD: dict[str, Callable[[HttpRequest], Awaitable[str]]] = {

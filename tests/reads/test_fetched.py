@@ -15,7 +15,7 @@ LEFT = "FROM book b LEFT JOIN shelf s ON b.shelf_id = s.id"
 
 def by_rows(sql: str, vendor: str = "sqlite") -> set[str]:
     """Of each table that counts by row: ``shelf.id@1+``, where ``+`` says that its shape counts."""
-    keys, rows = Planner(vendor, SCHEMA).read(sql, [])
+    keys, rows, _ = Planner(vendor, SCHEMA).read(sql, [])
     found = set()
     for one in rows:
         table, column, _ = one.beginning.split(SEPARATOR)

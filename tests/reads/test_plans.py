@@ -24,7 +24,7 @@ VENDORS = ("sqlite", "postgresql", "mysql")
 
 def needs(sql: str, *parameters: object, vendor: str = "sqlite") -> set[str]:
     """The dependencies as texts: ``book``, ``book.id=5`` (and with it, silently, every row of ``book``)."""
-    keys, _ = Planner(vendor, SCHEMA).read(sql, parameters)
+    keys = Planner(vendor, SCHEMA).read(sql, parameters).keys
     found = {Dependency(*key.split(SEPARATOR)) for key in keys}
     stars = {one.table for one in found if one.column == "*"}
     texts = set()

@@ -12,9 +12,7 @@ from notmodified.records.store import RECORDS
 @never_recorded
 def dependencies(request: HttpRequest) -> JsonResponse:
     """The remembered pages by their path, each with its dependencies."""
-    return JsonResponse(
-        {
-            path: [list(reason) for record in records for reason in explain(record)]
-            for (*_, path, _), records in RECORDS.items()
-        }
-    )
+    found: dict[str, list[list[str]]] = {}
+    for (*_, path, _), record in RECORDS.items():
+        found.setdefault(path, []).extend(map(list, explain(record)))
+    return JsonResponse(found)

@@ -10,6 +10,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -25,12 +26,12 @@ from django.template import engines
 from django.utils.autoreload import file_changed
 
 from notmodified import conf
-from notmodified.exchange import answers, streams
+from notmodified.exchange import answers, streams, variants
 from notmodified.exchange.conditions import altered, preconditions_in
 from notmodified.exchange.surroundings import surroundings
 from notmodified.http.caching import directives
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Representation, Verdict
-from notmodified.reads.inputs import COOKIE, NO_COOKIES, Cookies, noting
+from notmodified.reads.inputs import ABOUT_NOBODY, COOKIE, Cookies, note_session, noting
 from notmodified.reads.others import rows_dropped
 from notmodified.reads.recorder import Read, Recorder, release
 from notmodified.reasons import Reason, give
@@ -39,7 +40,7 @@ from notmodified.records.headers import headers_of
 from notmodified.records.shared import shared
 from notmodified.records.store import RECORDS, Key, Proof, Record, key_of, size_of
 from notmodified.sql.dependencies import SEPARATOR
-from notmodified.validators.per_response import holds_nonce, is_masked
+from notmodified.validators.per_response import holds_nonce
 
 MOST_KEYS: Final = 2_000
 """A response that depends on more depends on whole tables instead."""
@@ -114,7 +115,7 @@ class Automatic:
         """Why this request cannot be recorded from the outset."""
         if conf.current().LEDGER is None:
             return "there is no ledger"
-        if self._method != "GET":
+        if self._method not in SAFE_TO_REPEAT:
             return f"the method is {self._method}"
         if has_content(self._request.META) or _has_received_content(self._request):
             return "the request has content"
@@ -147,6 +148,11 @@ class Automatic:
             noting(self._request, recorder)
         return recorder
 
+    def describe(self, response: HttpResponseBase) -> None:
+        """Tell caches on the way what `response` was made from."""
+        note_session(self._request, self._recorder)
+        variants.describe(response, self._recorder.inputs)
+
     def date(self, response: HttpResponseBase) -> None:
         """Give `response` a Last-Modified time, if there is an honest one. Asks the ledger.
 
@@ -157,10 +163,7 @@ class Automatic:
         recorder = self._recorder
         if recorder.reason is not None or len(recorder.reads) != 1:
             return
-        if any(recorder.inputs.values()) or not recorder.inputs.keys() <= {
-            (COOKIE, settings.SESSION_COOKIE_NAME),
-            NO_COOKIES,
-        }:
+        if any(kind not in ABOUT_NOBODY for kind, _ in recorder.inputs):
             return
         [read] = recorder.reads.values()
         now = int(min(snapshot.clock for snapshot in read.at.values()))
@@ -177,6 +180,7 @@ class Automatic:
 
     def remember(self, response: HttpResponseBase) -> str | None:
         """Record `response`, which is complete; or say why not. Asks the ledger."""
+        note_session(self._request, self._recorder)
         representation = answers.carried_by(response)
         reason = self._recorder.reason or self._objection_to(response)
         if representation.etag is None and representation.last_modified is None:
@@ -208,6 +212,7 @@ class Automatic:
             size_of(self._key, headers, values, tuple(proofs)),
             self._recorder.fresh_for and self._arrived + self._recorder.fresh_for,
             self._since,
+            None if self._recorder.ends == math.inf else (self._begun, self._recorder.ends),
         )
         RECORDS.put(self._key, record)
         for proof in proofs:
@@ -229,29 +234,30 @@ class Automatic:
         streams.follow(cast(StreamingHttpResponse, response), recorder, ended)
         return True
 
-    def _session_is_absent(self) -> bool:
-        """Whether the session, if it was asked for anything, was none: all that counts of it then
-        is that the client has no cookie for one."""
-        session = getattr(self._request, "session", None)
-        if session is None or not session.accessed:
+    def _sets_cookies(self, response: HttpResponseBase) -> bool:
+        """Whether `response` sets a cookie other than the CSRF cookie that the client has sent,
+        whose renewal no 304 repeats, and takes none away that the client has."""
+        if response.has_header("Set-Cookie"):
             return True
-        # That there is no cookie is among the inputs: SessionMiddleware has looked for it.
-        cookie = self._request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-        return not (session.modified or session.session_key or cookie)
+        for cookie in response.cookies.values():
+            own = self._request.COOKIES.get(cookie.key)
+            if own is None and cookie["max-age"] == 0:
+                self._recorder.note(COOKIE, cookie.key, own)  # there is none to be taken away
+            elif cookie.key != settings.CSRF_COOKIE_NAME or cookie.value != own:
+                return True
+        return False
 
     def _objection_to(self, response: HttpResponseBase) -> str | None:
         """What makes `response` one that cannot be repeated by a 304 to somebody else."""
         request = self._request
+        if self._method != "GET":
+            return f"the method is {self._method}"
         if response.status_code != 200:
             return f"the status is {response.status_code}"
-        if response.cookies or response.has_header("Set-Cookie"):
+        if self._sets_cookies(response):
             return "it sets a cookie"
         if "no-store" in directives(response.headers.get("Cache-Control", "")):
             return "it forbids storing"
-        if not self._session_is_absent():
-            return "it used the session"
-        if is_masked(request):
-            return "it holds a CSRF token"
         if holds_nonce(request):
             return "it holds a CSP nonce"
         return None

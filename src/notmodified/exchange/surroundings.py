@@ -1,14 +1,19 @@
 """What a thread has set before a request is looked at: the language and the time zone.
 
-Rule of this module: what is compared is all that a page may show of them.
+Rules of this module:
+
+- What is compared is all that a page may show of them.
+- Where LocaleMiddleware comes before anything that might, the language that the last request has
+  left makes no difference: each gets its own.
 """
 
 from __future__ import annotations
 
+import itertools
 from contextvars import ContextVar
 from functools import cache
 from threading import get_ident
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -16,7 +21,21 @@ from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import trans_real
 
+from notmodified import conf
 from notmodified.records.shared import shared
+
+
+class _Compared:
+    """A time zone: those of dateutil are equal, and have no hash."""
+
+    def __init__(self, zone: Any) -> None:
+        self._zone = zone
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Compared) and bool(self._zone == other._zone)
+
+    def __hash__(self) -> int:
+        return 0
 
 
 class _Active:
@@ -52,19 +71,35 @@ def surroundings() -> tuple[Any, ...]:
 
     Each language has one object. Time zones may be equal in all but their names, which pages show.
     """
-    language, zone = _LANGUAGE.value(), _TIME_ZONE.value()
+    language = None if _is_language_chosen() else _LANGUAGE.value()
+    zone = _TIME_ZONE.value()
     if language is None and zone is None:
         return _defaults()
     default_language, default_zone, default_name = _defaults()
     if zone is None:
-        zone, name = default_zone, default_name
-    else:
-        name = _name_of(zone)
-    found = language or default_language, zone, name
-    try:
-        return shared(found)
-    except TypeError:  # those of dateutil have no hash
-        return found
+        return shared((language, default_zone, default_name))
+    return shared((language or default_language, _Compared(zone), _name_of(zone)))
+
+
+_LOCALE: Final = "django.middleware.locale.LocaleMiddleware"
+_WITHOUT_LANGUAGE: Final = frozenset(
+    {
+        conf.MIDDLEWARE,
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.gzip.GZipMiddleware",
+        "django.middleware.http.ConditionalGetMiddleware",
+        "django.middleware.security.SecurityMiddleware",
+        "whitenoise.middleware.WhiteNoiseMiddleware",
+    }
+)
+"""Middleware that speaks no language before the view has run."""
+
+
+@cache
+def _is_language_chosen() -> bool:
+    """Whether each request is given its language before anything speaks it."""
+    before = itertools.takewhile(lambda name: name != _LOCALE, settings.MIDDLEWARE)
+    return _LOCALE in settings.MIDDLEWARE and _WITHOUT_LANGUAGE.issuperset(before)
 
 
 def _name_of(zone: Any) -> str:
@@ -75,9 +110,10 @@ def _name_of(zone: Any) -> str:
 def _defaults() -> tuple[Any, Any, str]:
     language = trans_real.translation(settings.LANGUAGE_CODE) if settings.USE_I18N else None
     zone = timezone.get_default_timezone()
-    return language, zone, _name_of(zone)
+    return language, _Compared(zone), _name_of(zone)
 
 
 @receiver(setting_changed)
 def _settings_changed(**kwargs: Any) -> None:
     _defaults.cache_clear()
+    _is_language_chosen.cache_clear()

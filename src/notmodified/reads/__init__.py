@@ -5,9 +5,11 @@
 - ``fetched``: which joined tables count only by the rows that are fetched.
 - ``analysis``: the tree of a statement → the rows that count of each table it names.
 - ``plans``: SQL text → plan of its dependencies, once per text.
+- ``now``, ``clock``, ``turns``: until when what is made from the time is right.
 - ``recorder``: collects what one response is made from; ``noted_rows``, ``memories`` and
   ``settings_of_connections`` are parts of it.
-- ``cursors``, ``inputs``, ``others``: what it is told by cursors, by the request, by all the rest.
+- ``cursors``, ``inputs``, ``others``: what it is told by cursors, by the request, by all the
+  rest; ``patching`` is how.
 
 Rule of this room: a dependency may be too wide, never too narrow. What is not understood is *not
 provable*, with a reason, and is never guessed at.

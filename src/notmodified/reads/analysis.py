@@ -13,7 +13,7 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -24,7 +24,7 @@ from notmodified.reads.facts import Facts, Keys, Reference, Source, Values
 from notmodified.reads.fetched import ByRow, by_row
 from notmodified.reads.functions import impure, is_clock
 from notmodified.sql.schema import Schema
-from notmodified.sql.text import HIDES
+from notmodified.sql.text import HIDES, Parameter, operand_of
 
 _SELECT_PARTS: Final = frozenset(
     {
@@ -54,6 +54,14 @@ class WritesError(NotProvableError):
     """The statement writes, or may do so."""
 
 
+class Compared(NamedTuple):
+    """A column that a parameter is compared with, and with nothing else: which is greater, or
+    whether they are equal, is all that counts of it."""
+
+    column: str
+    parameter: int
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """The rows of one alias that count: those in a disjunction of keys, or those that are fetched,
@@ -62,6 +70,7 @@ class Read:
     table: str
     keys: Keys | None
     row: ByRow | None = None
+    compared: tuple[Compared, ...] = ()
 
 
 class Catalogue(NamedTuple):
@@ -148,10 +157,12 @@ class Analysis:
         facts = Facts(sources, around)
         facts.learn(condition)
         rows = by_row(node, sources) if outermost else {}
+        found = _compared(node, sources)
         for source in sources.values():
             if source.table is not None:
                 keys = facts.keys(source, condition)
-                self.reads.append(Read(source.table, keys, rows.get(source.alias)))
+                compared = tuple(found.get(source.alias, ()))
+                self.reads.append(Read(source.table, keys, rows.get(source.alias), compared))
         inner = facts.for_inner()
         for key, part in _parts(node):
             if key not in ("from_", "joins", "with_"):
@@ -248,6 +259,52 @@ def _without_brackets(node: Any) -> tuple[Any, list[Any]]:
         first, inside = _without_brackets(held)
         return first, [*inside, *joins]
     return node, joins
+
+
+_COMPARISONS: Final = (exp.LT, exp.LTE, exp.GT, exp.GTE, exp.EQ, exp.NEQ)
+
+
+def _compared(node: exp.Select, sources: Mapping[str, Source]) -> dict[str, list[Compared]]:
+    """The columns that parameters are compared with, by alias: what they are compared with in the
+    queries inside is their own."""
+    found: dict[str, list[Compared]] = {}
+    parts = [part for key, part in _parts(node) if key not in ("from_", "joins", "with_")]
+    parts += [source.on for source in sources.values() if source.on is not None]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, exp.Query):
+            continue
+        for one, other in _sides(part):
+            at, operand = _column_of(one, sources), operand_of(other)
+            if at is not None and isinstance(operand, Parameter):
+                found.setdefault(at[0], []).append(Compared(at[1], operand.index))
+        parts += [inner for _, inner in _parts(part)]
+    return found
+
+
+def _sides(node: exp.Expression) -> Iterator[tuple[Any, Any]]:
+    """What `node` compares with what, each way round."""
+    pairs = []
+    if isinstance(node, _COMPARISONS):
+        pairs = [(node.this, node.expression)]
+    elif isinstance(node, exp.Between):
+        pairs = [(node.this, node.args["low"]), (node.this, node.args["high"])]
+    for one, other in pairs:
+        yield one.unnest(), other.unnest()
+        yield other.unnest(), one.unnest()
+
+
+def _column_of(node: Any, sources: Mapping[str, Source]) -> tuple[str, str] | None:
+    """The alias and the column that an expression is, if it is nothing more and of this SELECT."""
+    if not isinstance(node, exp.Column):
+        return None
+    if node.table:
+        alias = node.table.lower()
+    elif len(sources) == 1:
+        alias = next(iter(sources))
+    else:
+        return None
+    return (alias, node.name) if alias in sources else None
 
 
 def _name(common_table: Any) -> str:

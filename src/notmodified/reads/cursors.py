@@ -23,6 +23,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from notmodified.reads import recorder
 from notmodified.reads.noted_rows import NoteRows
+from notmodified.reads.now import without_now
 
 _HARMLESS: Final = frozenset(
     {
@@ -59,7 +60,7 @@ class _Noting:
     def _execute(self, sql: str, params: Any, *ignored: Any) -> Any:
         self._note_rows = recorder.read(self.db, sql, params)
         try:
-            return super()._execute(sql, params, *ignored)  # type: ignore[misc]
+            return super()._execute(sql, without_now(params), *ignored)  # type: ignore[misc]
         except BaseException:
             recorder.failed()
             raise
@@ -67,7 +68,7 @@ class _Noting:
     def _executemany(self, sql: str, param_list: Any, *ignored: Any) -> Any:
         recorder.read(self.db, sql, None, many=True)
         try:
-            return super()._executemany(sql, param_list, *ignored)  # type: ignore[misc]
+            return super()._executemany(sql, _plain(param_list), *ignored)  # type: ignore[misc]
         except BaseException:
             recorder.failed()
             raise
@@ -96,6 +97,12 @@ class _Noting:
         if self._note_rows is not None and rows:
             self._note_rows(rows)
         return rows
+
+
+def _plain(param_list: Any) -> Any:
+    if isinstance(param_list, list | tuple):
+        return [without_now(parameters) for parameters in param_list]
+    return map(without_now, param_list)
 
 
 @cache

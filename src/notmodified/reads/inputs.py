@@ -7,6 +7,9 @@ Rules of this module:
 - What the package itself reads shapes no content; nor do the eager reads of Django's own middleware
   that are listed here, each with its reason.
 - What cannot be compared later (a socket, all headers at once) makes the response unprovable.
+- Of a session that nobody asked for anything, all that counts is whether its cookie would be taken
+  away as one that cannot be right; else the cookie counts, and what the session is read from.
+- The CSRF secret is what its cookie says, or the session.
 """
 
 from __future__ import annotations
@@ -25,6 +28,13 @@ from notmodified.reads.recorder import Recorder
 
 META: Final = "meta"
 COOKIE: Final = "cookie"
+SESSION: Final = "session"
+"""Whether a session's cookie is kept: the name is the cookie's."""
+NO_COOKIES: Final = "no cookies", ""
+"""Whether there are none: C code may see that an empty dict is, without asking it for anything."""
+
+ABOUT_NOBODY: Final = frozenset({SESSION, NO_COOKIES[0]})
+"""Kinds of inputs that shape no content of a view that asks for nothing."""
 
 _IN_KEY: Final = frozenset(
     {
@@ -35,8 +45,7 @@ _IN_KEY: Final = frozenset(
 _SECRET: Final = "CSRF_COOKIE"
 """Where Django's middleware leaves what it has read of a cookie."""
 
-NO_COOKIES: Final = ("meta", "HTTP_COOKIE")
-_COMPARABLE: Final = (str, bytes, int, float, tuple, type(None))
+_COMPARABLE: Final = (str, bytes, int, float, type(None))
 
 T = TypeVar("T")
 
@@ -48,8 +57,10 @@ def _eager() -> dict[CodeType, frozenset[str]]:
     - CommonMiddleware compares the browser's name with DISALLOWED_USER_AGENTS, if there are any.
     - CsrfViewMiddleware takes the secret out of its cookie; a page that asks for a token is known
       by that.
+    - SessionMiddleware takes the session's key out of its cookie; see ``note_session``.
     - ``get_conditional_response`` judges preconditions, as we do.
     """
+    from django.contrib.sessions.middleware import SessionMiddleware
     from django.middleware.common import CommonMiddleware
     from django.middleware.csrf import CsrfViewMiddleware
     from django.utils.cache import get_conditional_response
@@ -57,6 +68,8 @@ def _eager() -> dict[CodeType, frozenset[str]]:
     found: dict[Any, frozenset[str]] = {
         CsrfViewMiddleware._get_secret: frozenset({settings.CSRF_COOKIE_NAME}),  # type: ignore[attr-defined]
         CsrfViewMiddleware.process_response: frozenset({"CSRF_COOKIE_NEEDS_UPDATE"}),
+        SessionMiddleware.process_request: frozenset({settings.SESSION_COOKIE_NAME}),
+        SessionMiddleware.process_response: frozenset({settings.SESSION_COOKIE_NAME}),
         get_conditional_response: frozenset(
             {
                 *("HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"),
@@ -76,10 +89,18 @@ def _shapes_nothing(frame: FrameType, name: str) -> bool:
     return str(frame.f_globals.get("__name__", "")).startswith("notmodified.")
 
 
+def _is_comparable(value: object) -> bool:
+    """Whether another request can be asked for the same value; tuples are those of WSGI."""
+    if isinstance(value, tuple):
+        return all(map(_is_comparable, value))
+    return isinstance(value, _COMPARABLE)
+
+
 class _Noted(dict[str, T]):
     """A dict that notes which of its values are read; those put in by the view itself are not."""
 
     kind = META
+    csrf_cookie: str | None = None
 
     def __init__(self, values: dict[str, T], recorder: Recorder) -> None:
         super().__init__(values)
@@ -102,7 +123,10 @@ class _Noted(dict[str, T]):
     def note_value(self, name: str) -> None:
         """Note that a value shapes the response, whoever has read it."""
         value = dict.get(self, name)
-        if isinstance(value, _COMPARABLE) and name != _SECRET:
+        if name == _SECRET:
+            if not settings.CSRF_USE_SESSIONS:
+                self._recorder.note(COOKIE, settings.CSRF_COOKIE_NAME, self.csrf_cookie)
+        elif _is_comparable(value):
             self._recorder.note(self.kind, name, value)
         else:
             self._recorder.spoil(f"request.META[{name!r}]")
@@ -276,12 +300,67 @@ def noting(request: HttpRequest, recorder: Recorder) -> None:
     if hasattr(request, "environ"):
         request.environ = meta
     if not cookies:
-        # An empty dict is not asked: whatever looks into it sees that it has nothing.
-        recorder.note(*NO_COOKIES, request.META.get("HTTP_COOKIE"))
+        recorder.note(*NO_COOKIES, True)
+    meta.csrf_cookie = cookies.get(settings.CSRF_COOKIE_NAME)
     request.COOKIES = _NotedCookies(cookies, recorder)
     if hasattr(request, "scope"):
         request.scope = _NotedScope(request.scope, recorder)
     request.__dict__["headers"] = _NotedHeaders(meta)
+
+
+def note_session(request: HttpRequest, recorder: Recorder) -> None:
+    """Note what counts of the session, once the response is complete."""
+    session: Any = getattr(request, "session", None)
+    if session is None:
+        return
+    name = settings.SESSION_COOKIE_NAME
+    cookie = dict.get(request.COOKIES, name)
+    if session.accessed or getattr(session, SHOWN, False):
+        recorder.note(COOKIE, name, cookie)
+        if _is_strange(type(session)):
+            recorder.doubt(f"a session of {type(session).__module__}")
+    else:
+        recorder.note(SESSION, name, _is_kept(cookie))
+
+
+SHOWN: Final = "_notmodified_shown"
+"""An attribute of sessions that were asked for what is no access to their data."""
+
+
+def note_uses_of_sessions() -> None:
+    """Have sessions know that somebody has asked for their key, or whether they are empty."""
+    from django.contrib.sessions.backends.base import SessionBase
+    from django.contrib.sessions.middleware import SessionMiddleware
+
+    key: Any = SessionBase.session_key
+    is_empty = SessionBase.is_empty
+    asks_each_time = SessionMiddleware.process_response.__code__
+
+    def noted_key(self: Any) -> Any:
+        setattr(self, SHOWN, True)
+        return key.fget(self)
+
+    def noted_is_empty(self: Any) -> bool:
+        if sys._getframe(1).f_code is not asks_each_time:
+            setattr(self, SHOWN, True)
+        return is_empty(self)
+
+    SessionBase.session_key = property(noted_key)  # type: ignore[assignment]
+    SessionBase.is_empty = noted_is_empty  # type: ignore[method-assign]
+
+
+def _is_strange(class_: Any) -> bool:
+    """Whether a session may be read in a way that nobody sees."""
+    loads = (class_.load, class_._get_session)
+    return any(
+        not getattr(load, "__module__", "").startswith("django.contrib.sessions.") for load in loads
+    )
+
+
+def _is_kept(cookie: str | None) -> bool:
+    """Whether SessionMiddleware leaves the client its cookie, as far as one can see without looking
+    for the session."""
+    return cookie is None or len(cookie) >= 8
 
 
 Cookies = Callable[[], Mapping[str, str]]
@@ -292,4 +371,12 @@ def values_now(
     names: Iterable[tuple[str, str]], meta: Mapping[str, Any], cookies: Cookies
 ) -> tuple[Any, ...]:
     """The values that another request has for the inputs of a record."""
-    return tuple([(meta if kind == META else cookies()).get(name) for kind, name in names])
+    return tuple([_value_now(kind, name, meta, cookies) for kind, name in names])
+
+
+def _value_now(kind: str, name: str, meta: Mapping[str, Any], cookies: Cookies) -> Any:
+    if kind == META:
+        return meta.get(name)
+    if kind == COOKIE:
+        return cookies().get(name)
+    return _is_kept(cookies().get(name)) if kind == SESSION else not cookies()

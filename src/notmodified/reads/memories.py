@@ -18,6 +18,7 @@ import re
 from typing import Any, Final, NamedTuple
 
 from notmodified.reads.analysis import NotProvableError
+from notmodified.reads.now import plain
 from notmodified.reads.plans import Planner, is_query
 
 MOST_STATEMENTS: Final = 200
@@ -70,7 +71,7 @@ def keep(alias: str, sql: str, parameters: Any) -> None:
     try:
         if parameters is not None and not isinstance(parameters, list | tuple):
             raise TypeError("parameters by name")
-        memory.parameters.add(tuple(parameters or ()))
+        memory.parameters.add(tuple(map(plain, parameters or ())))
     except TypeError:  # or values that cannot be kept
         _kept[key] = memory._replace(parameters=None)
     if len(memory.parameters) > MOST_PARAMETERS:
@@ -102,11 +103,11 @@ def keys(alias: str, planner: Planner) -> frozenset[str]:
         for memory in [memory for memory in list(_kept.values()) if memory.alias == alias]:
             for parameters in list(memory.parameters or [None]):
                 try:
-                    needed, by_rows = planner.read(memory.sql, parameters)
+                    reads = planner.read(memory.sql, parameters)
                 except NotProvableError:
                     found |= planner.mentioned(memory.sql)
                 else:
-                    found.update(needed, (one.whole for one in by_rows))
+                    found.update(reads.keys, (one.whole for one in reads.by_rows))
         known = _understood[alias] = Understood(version, planner, frozenset(found))
     return known.keys
 

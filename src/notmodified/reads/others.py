@@ -10,77 +10,56 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any, Final
 
 from django.apps import apps
-from django.contrib.humanize.templatetags import humanize
-from django.core import signing
 from django.core.cache import CacheHandler
 from django.core.files.storage import FileSystemStorage
 from django.db import connections, router
 from django.dispatch import Signal
+from django.middleware import csrf
 from django.template import defaultfilters, defaulttags
 from django.template.loaders import cached, filesystem
-from django.utils import crypto, timesince, timezone
-from django.views.generic import dates
+from django.utils import crypto
 
+from notmodified.reads import clock
+from notmodified.reads.inputs import note_uses_of_sessions
+from notmodified.reads.patching import Instead, replace_function, replace_method
 from notmodified.reads.recorder import current, unrecorded, unseen
 
-_TIME: Final = "the time"
 _CHANCE: Final = "a random value"
 
 
 def install() -> None:
     """Notice caches, the time and random values as Django's own helpers give them."""
-    if hasattr(timezone, "_notmodified_noted"):
+    if hasattr(crypto, "_notmodified_noted"):
         return
-    # Others have imported these functions by name; their code is replaced, not the name.
-    _note_calls(timezone.now, _TIME)
-    _note_calls(crypto.get_random_string, _CHANCE)
-    _note_method(defaulttags.NowNode, "render", _TIME)
-    _note_calls(defaultfilters.random, _CHANCE)
-    for function in (humanize.naturalday, humanize.naturaltime, timesince.timesince):
-        _note_calls(function, _TIME)
-    _note_calls(dates.timezone_today, _TIME)
-    _note_method(signing.TimestampSigner, "unsign", _TIME)
-    _note_method(defaulttags.LoremNode, "render", _CHANCE)
+    clock.install()
+    replace_function(crypto.get_random_string, _noting(_CHANCE))
+    replace_function(defaultfilters.random, _noting(_CHANCE))
+    replace_method(defaulttags.LoremNode, "render", _noting(_CHANCE))
     for name in ("exists", "size", "get_accessed_time", "get_created_time", "get_modified_time"):
-        _note_method(FileSystemStorage, name, "a file")
+        replace_method(FileSystemStorage, name, _noting("a file"))
+    for known in ("_mask_cipher_secret", "_add_new_csrf_cookie"):
+        replace_function(getattr(csrf, known), _within_unrecorded)
+    note_uses_of_sessions()
     _note_caches()
     _note_rows_in_memory()
     _note_files_and_network()
-    timezone._notmodified_noted = True  # type: ignore[attr-defined]
+    crypto._notmodified_noted = True  # type: ignore[attr-defined]
 
 
-def _note_calls(function: Any, what: str) -> None:
-    original = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__
-    )
-    original.__kwdefaults__ = function.__kwdefaults__
-    name = f"_notmodified_{function.__name__}"
+def _within_unrecorded(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    with unrecorded():
+        return original(*args, **kwargs)
 
-    def noted(*args: Any, **kwargs: Any) -> Any:
+
+def _noting(what: str) -> Instead:
+    def noted(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         unseen(what)
         return original(*args, **kwargs)
 
-    function.__globals__[name] = noted
-    function.__code__ = _call.__code__.replace(co_names=(name,))
-    function.__defaults__ = function.__kwdefaults__ = None
-
-
-def _call(*args: Any, **kwargs: Any) -> Any:
-    return noted(*args, **kwargs)  # type: ignore[name-defined] # noqa: F821 (the name is replaced)
-
-
-def _note_method(class_: type, name: str, what: str) -> None:
-    original = getattr(class_, name)
-
-    def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        unseen(what)
-        return original(self, *args, **kwargs)
-
-    setattr(class_, name, noted)
+    return noted
 
 
 _IN_MEMORY: Final = {

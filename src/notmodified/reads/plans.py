@@ -21,6 +21,7 @@ from sqlglot import exp
 
 from notmodified.reads.analysis import Analysis, Catalogue, NotProvableError, Read, WritesError
 from notmodified.reads.functions import is_clock
+from notmodified.reads.now import Now, NowText, now_in, plain
 from notmodified.sql.dependencies import ANY, SHAPE, Dependency
 from notmodified.sql.schema import Schema
 from notmodified.sql.text import DIALECTS, HIDES, LOST, Operand, filled, numbered, without_front
@@ -75,15 +76,43 @@ class Fetched(NamedTuple):
         return self.whole if text is None else self.beginning + text
 
 
+class Compared(NamedTuple):
+    """A column that a parameter is compared with, for the rows of which one of some columns has the
+    value of its operand; ``None`` for all of them. `sql` asks for the next greater value."""
+
+    parameter: int
+    sql: str
+    narrowed: tuple[Operand, ...] | None
+
+
+class Turn(NamedTuple):
+    """What is to be asked for the moment at which a comparison with now may turn out otherwise:
+    the least value of a column beyond it."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+    now: Now
+
+
+class Found(NamedTuple):
+    """What the result of a statement depends on: some keys; others, for each row that is fetched;
+    and the time, until the first of some turns."""
+
+    keys: set[str]
+    by_rows: Sequence[Fetched]
+    turns: Sequence[Turn]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a statement reads: some keys whatever its parameters are, others by these, others by the
-    rows that are fetched. `reason` says why that is not provable; `writes`, that it writes, or may
-    do so."""
+    rows that are fetched. `compared` are the parameters that may be the time. `reason` says why
+    that is not provable; `writes`, that it writes, or may do so."""
 
     keys: frozenset[str] = frozenset()
     by_parameters: tuple[Alternatives, ...] = ()
     by_rows: tuple[Fetched, ...] = ()
+    compared: tuple[Compared, ...] = ()
     reason: str | None = None
     writes: bool = False
 
@@ -106,12 +135,9 @@ class Planner:
         )
         self.plan = lru_cache(maxsize=MOST_TEXTS)(self._plan)
 
-    def read(
-        self, sql: str, parameters: Sequence[Any] | None
-    ) -> tuple[set[str], Sequence[Fetched]]:
-        """The keys that the result of `sql` with `parameters` depends on, and what it depends on
-        besides, for each row that is fetched. Raises NotProvableError, and WritesError for what
-        writes or may do so."""
+    def read(self, sql: str, parameters: Sequence[Any] | None) -> Found:
+        """What the result of `sql` with `parameters` depends on. Raises NotProvableError, and
+        WritesError for what writes or may do so."""
         plan = self.plan(sql)
         if plan.writes:
             raise WritesError(plan.reason or f"a write: {sql[:60]}")
@@ -132,7 +158,10 @@ class Planner:
                     break
                 keys += (beginning + text, any_)
             found.update(keys)
-        return found, plan.by_rows
+        turns: tuple[Turn, ...] = ()
+        if parameters and any(isinstance(one, Now | NowText) for one in parameters):
+            turns = _turns(plan, parameters)
+        return Found(found, plan.by_rows, turns)
 
     def mentioned(self, text: str | None) -> set[str]:
         """The keys of the tables whose names occur in `text`, and in the views and policies that
@@ -153,8 +182,10 @@ class Planner:
 
     def _compiled(self, reads: Iterable[Read]) -> Plan:
         keys: set[str] = set()
-        by_parameters, by_rows = [], []
-        for table, by_keys, row in ((read.table, read.keys, read.row) for read in reads):
+        by_parameters, by_rows, compared = [], [], []
+        for read in reads:
+            table, by_keys, row = read.table, read.keys, read.row
+            compared += [self._compared(read, column, at) for column, at in read.compared]
             whole = Dependency(table).key
             narrowing = self._schema[table].narrowing
             if by_keys is not None:
@@ -175,7 +206,22 @@ class Planner:
                 by_rows.append(Fetched(row.index, narrowing[row.column].kind, beginning, whole))
             else:
                 keys.add(whole)
-        return Plan(frozenset(keys), tuple(by_parameters), tuple(by_rows))
+        return Plan(frozenset(keys), tuple(by_parameters), tuple(by_rows), tuple(compared))
+
+    def _compared(self, read: Read, column: str, parameter: int) -> Compared:
+        table, by_keys = self._schema[read.table], read.keys
+        name = self._quoted(column)
+        sql = f"SELECT MIN({name}) FROM {self._quoted(table.name)} WHERE {name} > %s"
+        if not by_keys:
+            return Compared(parameter, sql, None)
+        narrowed = " OR ".join(
+            f"{self._quoted(table.narrowing[at].name)} = %s" for at, _ in by_keys
+        )
+        return Compared(parameter, f"{sql} AND ({narrowed})", tuple(one for _, one in by_keys))
+
+    def _quoted(self, name: str) -> str:
+        quote = "`" if self._language == "mysql" else '"'
+        return quote + name.replace(quote, quote * 2).replace("%", "%%") + quote
 
     def _plan(self, sql: str) -> Plan:
         sql = without_front(sql)
@@ -197,3 +243,25 @@ class Planner:
         except (sqlglot.errors.SqlglotError, RecursionError, ValueError):
             return Plan(reason=f"SQL that is not understood: {sql[:40]}", writes=True)
         return self._compiled(analysis.reads)
+
+
+def _turns(plan: Plan, parameters: Sequence[Any]) -> tuple[Turn, ...]:
+    """When what `plan` compares with the time may turn out otherwise. Raises NotProvableError where
+    the time is used otherwise."""
+    found = []
+    for index, parameter in enumerate(parameters):
+        now = now_in(parameter)
+        if now is None:
+            continue
+        compared = [one for one in plan.compared if one.parameter == index]
+        if not compared:
+            raise NotProvableError("the time, in a query that does more than compare it")
+        for one in compared:
+            values = [plain(parameter)]
+            for operand in one.narrowed or ():
+                value = filled(operand, parameters)
+                if value is LOST:
+                    raise NotProvableError("the time, beside a value that nobody knows")
+                values.append(plain(value))
+            found.append(Turn(one.sql, tuple(values), now))
+    return tuple(found)

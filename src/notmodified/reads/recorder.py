@@ -13,6 +13,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -25,7 +26,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from notmodified.reads import memories, settings_of_connections
 from notmodified.reads.analysis import NotProvableError, WritesError
 from notmodified.reads.noted_rows import NoteRows
-from notmodified.reads.plans import Planner
+from notmodified.reads.now import now_in
+from notmodified.reads.plans import Planner, Turn
+from notmodified.reads.turns import next_value
 from notmodified.reasons import logger
 from notmodified.sql.text import text_of
 
@@ -54,10 +57,13 @@ class Recorder:
 
     `reason` says why it is not provable; ``None`` as long as it is. `inputs` is where the request's
     inputs are noted (``reads.inputs``). `fresh_for` is the number of seconds for which the view
-    answers for all that is not seen or not understood; writes are never among that.
+    answers for all that is not seen or not understood; writes are never among that. `ends` is the
+    second of the clock until which the time makes no difference.
     """
 
-    __slots__ = ("_begin", "closed", "fresh_for", "held", "inputs", "reads", "reason")
+    __slots__ = (
+        *("_begin", "_turns", "closed", "ends", "fresh_for", "held", "inputs", "reads", "reason"),
+    )
 
     def __init__(self, begin: Begin, reason: str | None = None) -> None:
         self._begin = begin
@@ -65,6 +71,8 @@ class Recorder:
         self.closed = False
         self.held = False
         self.fresh_for: float | None = None
+        self.ends = math.inf
+        self._turns: dict[tuple[Any, ...], Turn] = {}
         self.reads: dict[str, Read] = {}
         self.inputs: dict[tuple[str, str], Any] = {}
 
@@ -77,6 +85,17 @@ class Recorder:
         """The same, unless the view answers for it for a while."""
         if self.fresh_for is None:
             self.spoil(reason)
+
+    def time_shown(self, until: float | None) -> None:
+        """Note that the time was looked at, and until which second of the clock what was seen of it
+        holds; ``None`` for not at all."""
+        here = current()
+        if here is not None and here is not self:
+            here.doubt("a time from another response")
+        if until is None:
+            self.doubt("the time")
+        else:
+            self.ends = min(self.ends, until)
 
     def depend(self, connection: BaseDatabaseWrapper, tables: Iterable[str]) -> None:
         """Note that all rows of some tables count, whatever is seen."""
@@ -100,14 +119,20 @@ class Recorder:
                     return None
                 found.at[id(connection.connection)] = at
             positional = parameters if isinstance(parameters, list | tuple) else None
+            if positional is None and parameters and any(map(now_in, dict(parameters).values())):
+                raise NotProvableError("the time, as a parameter by name")
             token = _CURRENT.set(_NOBODY)  # to learn a language takes files
             try:
-                keys, by_rows = at.planner.read(sql, positional)
+                reads = at.planner.read(sql, positional)
             finally:
                 _CURRENT.reset(token)
-            found.keys.update(keys)
-            if by_rows:
-                return NoteRows(self, found.keys, by_rows)
+            found.keys.update(reads.keys)
+            for turn in reads.turns:
+                if turn.now.clocked is not self:
+                    raise NotProvableError("a time from another response")
+                self._turns[connection.alias, turn.sql, turn.parameters] = turn
+            if reads.by_rows:
+                return NoteRows(self, found.keys, reads.by_rows)
         except WritesError as error:
             self.spoil(str(error))
         except NotProvableError as error:
@@ -143,6 +168,20 @@ class Recorder:
                     return
                 found.at[id(connection.connection)] = at
             found.keys.update(memories.keys(alias, at.planner))
+        for (alias, *_), turn in self._turns.items():
+            self._take_turn(connections[alias], turn)
+
+    def _take_turn(self, connection: BaseDatabaseWrapper, turn: Turn) -> None:
+        """Ask the database for the moment of `turn`. That nothing has moved until then, from before
+        the view has asked, is known after it."""
+        try:
+            found = next_value(connection, turn.sql, turn.parameters)
+        except NotProvableError as error:
+            self.doubt(str(error))
+            return
+        if found is not None:
+            for fold in (0, 1):
+                turn.now.until(found.replace(fold=fold).timestamp())
 
     def note(self, kind: str, name: str, value: Any) -> None:
         """Note an input of the request, with the value that it had when it was first read."""

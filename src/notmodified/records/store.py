@@ -25,10 +25,12 @@ from notmodified.ledger.database.names import BETWEEN
 from notmodified.reads.inputs import Cookies, values_now
 from notmodified.records.databases import Database
 from notmodified.records.headers import RememberedHeaders
+from notmodified.records.shared import shared
 
 MOST_BYTES: Final = 64 * 1024 * 1024
-MOST_VARIANTS: Final = 32
-"""How many records of one resource, for different inputs; the oldest goes."""
+MOST_SELECTIONS: Final = 16
+"""In how many ways the records of one resource may be told apart; the oldest goes. In each there
+may be any number, of different values."""
 
 Key = tuple[str, ...]
 
@@ -71,7 +73,8 @@ class Record:
 
     `inputs` are the names of the request's inputs that were read, `values` what they were.
     `surroundings` is what the thread had set before the request came (``exchange.surroundings``).
-    `until` is the end of its time by the monotonic clock, where a view has set one. `since` is a
+    `until` is the end of its time by the monotonic clock, where a view has set one. `between` are
+    the seconds of the clock between which the time makes no difference. `since` is a
     second, by the database's clock, since whose end nothing has moved.
     """
 
@@ -84,10 +87,13 @@ class Record:
     size: int
     until: float | None = None
     since: int | None = None
+    between: tuple[float, float] | None = None
 
     def holds(self) -> bool:
         """Whether no dependency has moved: if so, up to this very moment."""
         if self.until is not None and time.monotonic() >= self.until:
+            return False
+        if self.between is not None and not self.between[0] <= time.time() < self.between[1]:
             return False
         renewed = []
         for proof in self.proofs:
@@ -101,14 +107,16 @@ class Record:
         self.proofs = tuple(renewed)
         return True
 
-    def selects(
-        self, meta: Mapping[str, Any], cookies: Cookies, surroundings: tuple[Any, ...]
-    ) -> bool:
-        """Whether a request has the same inputs, whatever has moved."""
-        return (
-            self.surroundings == surroundings
-            and values_now(self.inputs, meta, cookies) == self.values
-        )
+
+class Selection(NamedTuple):
+    """What tells the records of one resource apart: the names of inputs, and the surroundings."""
+
+    inputs: tuple[tuple[str, str], ...]
+    surroundings: tuple[Any, ...]
+
+
+Place = tuple[Key, Selection, tuple[Any, ...]]
+"""Where a record is found: the last are the values of its inputs."""
 
 
 class Records:
@@ -117,7 +125,10 @@ class Records:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._variants: OrderedDict[Key, list[Record]] = OrderedDict()
+        self._records: OrderedDict[Place, Record] = OrderedDict()
+        self._selections: dict[Key, dict[Selection, int]] = {}
+        """Of each resource, the ways by which its records are told apart, and of each of these, how
+        many there are."""
         self._lock = Lock()
 
     def find(
@@ -129,61 +140,82 @@ class Records:
     ) -> Record | None:
         """The record of this resource for these inputs, which is still to be asked whether it
         holds."""
-        variants = self._variants.get(key)
-        if variants is None:
+        selections = self._selections.get(key)
+        if selections is None:
             return None
-        for record in variants:
-            if record.selects(meta, cookies, surroundings):
+        for selection in tuple(selections):  # another thread may add one
+            if selection.surroundings != surroundings:
+                continue
+            place = key, selection, values_now(selection.inputs, meta, cookies)
+            record = self._records.get(place)
+            if record is not None:
                 with suppress(KeyError):  # another thread may just have dropped it
-                    self._variants.move_to_end(key)
+                    self._records.move_to_end(place)
                 return record
         return None
 
     def put(self, key: Key, record: Record) -> None:
         """Remember `record`, in the place of one for the same inputs."""
+        place = _place_of(key, record)
         with self._lock:
-            known = self._variants.get(key, [])
-            same = (record.inputs, record.values, record.surroundings)
-            kept = [one for one in known if (one.inputs, one.values, one.surroundings) != same]
-            variants = [record, *kept[: MOST_VARIANTS - 1]]
-            self._bytes += sum(one.size for one in variants) - sum(one.size for one in known)
-            self._variants[key] = variants
-            self._variants.move_to_end(key)
-            while self._bytes > self._most_bytes and self._variants:
-                _, gone = self._variants.popitem(last=False)
-                self._bytes -= sum(one.size for one in gone)
+            self._forget(place)
+            selections = self._selections.setdefault(key, {})
+            while len(selections) >= MOST_SELECTIONS and place[1] not in selections:
+                oldest = next(iter(selections))
+                for one in [one for one in self._records if one[:2] == (key, oldest)]:
+                    self._forget(one)
+                selections = self._selections.setdefault(key, {})
+            selections[place[1]] = selections.get(place[1], 0) + 1
+            self._records[place] = record
+            self._bytes += record.size
+            while self._bytes > self._most_bytes and self._records:
+                self._forget(next(iter(self._records)))
 
     def drop(self, key: Key, record: Record) -> None:
         """Forget a record that does not hold any more."""
+        place = _place_of(key, record)
         with self._lock:
-            known = self._variants.get(key, [])
-            kept = [one for one in known if one is not record]
-            self._bytes -= sum(one.size for one in known) - sum(one.size for one in kept)
-            if kept:
-                self._variants[key] = kept
-            else:
-                self._variants.pop(key, None)
+            if self._records.get(place) is record:
+                self._forget(place)
+
+    def _forget(self, place: Place) -> None:
+        record = self._records.pop(place, None)
+        if record is None:
+            return
+        self._bytes -= record.size
+        key, selection, _ = place
+        selections = self._selections[key]
+        selections[selection] -= 1
+        if not selections[selection]:
+            del selections[selection]
+        if not selections:
+            del self._selections[key]
 
     def forget(self) -> None:
         with self._lock:
-            self._variants.clear()
+            self._records.clear()
+            self._selections.clear()
             self._bytes = 0
 
-    def items(self) -> list[tuple[Key, list[Record]]]:
+    def items(self) -> list[tuple[Key, Record]]:
         """What is remembered at this moment."""
-        return list(self._variants.items())
+        return [(key, record) for (key, *_), record in list(self._records.items())]
 
     def after_fork(self) -> None:
         self._lock = Lock()  # whoever held it is not in this process
         self.forget()
 
     def __len__(self) -> int:
-        return sum(map(len, list(self._variants.values())))
+        return len(self._records)
 
     @property
     def bytes(self) -> int:
         """What the records take, by estimate."""
         return self._bytes
+
+
+def _place_of(key: Key, record: Record) -> Place:
+    return key, shared(Selection(record.inputs, record.surroundings)), record.values
 
 
 _OF_A_RECORD: Final = 1_150
