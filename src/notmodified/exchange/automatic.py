@@ -209,10 +209,11 @@ class Automatic:
             values,
             self._surroundings,
             tuple(proofs),
-            size_of(self._key, headers, values, tuple(proofs)),
+            size_of(self._key, headers, values, tuple(proofs), len(self._recorder.cached)),
             self._recorder.fresh_for and self._arrived + self._recorder.fresh_for,
             self._since,
             None if self._recorder.ends == math.inf else (self._begun, self._recorder.ends),
+            self._recorder.cached or None,
         )
         RECORDS.put(self._key, record)
         for proof in proofs:
@@ -256,6 +257,8 @@ class Automatic:
             return f"the status is {response.status_code}"
         if self._sets_cookies(response):
             return "it sets a cookie"
+        if response.has_header("Age"):
+            return "it tells its age"
         if "no-store" in directives(response.headers.get("Cache-Control", "")):
             return "it forbids storing"
         if holds_nonce(request):

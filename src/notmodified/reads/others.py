@@ -1,5 +1,5 @@
-"""What responses are made from besides rows and requests, as far as it can be seen and is not yet
-understood: Django's caches, the time, files and the network.
+"""What responses are made from besides rows, requests, caches and the time, as far as it can be
+seen: random values, files and the network, rows that Django keeps in memory.
 
 Rule of this module: whoever uses it while a response is recorded, makes that unprovable. What it
 does not see (``datetime.now()`` in a view, random numbers, connections that are open already) is
@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.apps import apps
-from django.core.cache import CacheHandler
 from django.core.files.storage import FileSystemStorage
 from django.db import connections, router
 from django.dispatch import Signal
@@ -22,7 +21,7 @@ from django.template import defaultfilters, defaulttags
 from django.template.loaders import cached, filesystem
 from django.utils import crypto
 
-from notmodified.reads import clock
+from notmodified.reads import caches, clock
 from notmodified.reads.inputs import note_uses_of_sessions
 from notmodified.reads.patching import Instead, replace_function, replace_method
 from notmodified.reads.recorder import current, unrecorded, unseen
@@ -43,7 +42,7 @@ def install() -> None:
     for known in ("_mask_cipher_secret", "_add_new_csrf_cookie"):
         replace_function(getattr(csrf, known), _within_unrecorded)
     note_uses_of_sessions()
-    _note_caches()
+    caches.install()
     _note_rows_in_memory()
     _note_files_and_network()
     crypto._notmodified_noted = True  # type: ignore[attr-defined]
@@ -107,39 +106,6 @@ def _note_rows_of(model: Any, manager_class: type, name: str) -> None:
         return original(self, *args, **kwargs)
 
     setattr(manager_class, name, noted)
-
-
-def _note_caches() -> None:
-    """On each backend itself: whoever holds one, has it from the handler, and asks for its type."""
-    original = CacheHandler.create_connection
-
-    def create_connection(self: Any, alias: str) -> Any:
-        backend = original(self, alias)
-        for name in _CACHE_METHODS:
-            setattr(backend, name, _noting_caller(backend, name))
-        return backend
-
-    CacheHandler.create_connection = create_connection  # type: ignore[method-assign]
-
-
-_CACHE_METHODS: Final = ("add", "decr", "get", "get_many", "get_or_set", "has_key", "incr", "touch")
-
-
-def _noting_caller(backend: Any, name: str) -> Callable[..., Any]:
-    """A method of `backend`, noted unless it is this package that asks."""
-
-    def noted(*args: Any, **kwargs: Any) -> Any:
-        method = getattr(type(backend), name)
-        if current() is None:
-            return method(backend, *args, **kwargs)
-        caller = sys._getframe(1).f_globals.get("__name__", "")
-        if str(caller).startswith("notmodified."):
-            with unrecorded():
-                return method(backend, *args, **kwargs)
-        unseen("Django's cache")
-        return method(backend, *args, **kwargs)
-
-    return noted
 
 
 _EVENTS: Final = {

@@ -58,11 +58,13 @@ class Recorder:
     `reason` says why it is not provable; ``None`` as long as it is. `inputs` is where the request's
     inputs are noted (``reads.inputs``). `fresh_for` is the number of seconds for which the view
     answers for all that is not seen or not understood; writes are never among that. `ends` is the
-    second of the clock until which the time makes no difference.
+    second of the clock until which the time makes no difference. `cached` is what caches were asked
+    for, and what they answered (``reads.caches``).
     """
 
     __slots__ = (
-        *("_begin", "_turns", "closed", "ends", "fresh_for", "held", "inputs", "reads", "reason"),
+        *("_begin", "_turns", "cached", "closed", "ends", "fresh_for", "held", "inputs"),
+        *("reads", "reason"),
     )
 
     def __init__(self, begin: Begin, reason: str | None = None) -> None:
@@ -72,6 +74,7 @@ class Recorder:
         self.held = False
         self.fresh_for: float | None = None
         self.ends = math.inf
+        self.cached: dict[Any, bytes | None] = {}
         self._turns: dict[tuple[Any, ...], Turn] = {}
         self.reads: dict[str, Read] = {}
         self.inputs: dict[tuple[str, str], Any] = {}

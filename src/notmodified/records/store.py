@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 
 from notmodified.http.preconditions import Representation
 from notmodified.ledger.database.names import BETWEEN
+from notmodified.reads.caches import Asked, are_same
 from notmodified.reads.inputs import Cookies, values_now
 from notmodified.records.databases import Database
 from notmodified.records.headers import RememberedHeaders
@@ -74,7 +75,8 @@ class Record:
     `inputs` are the names of the request's inputs that were read, `values` what they were.
     `surroundings` is what the thread had set before the request came (``exchange.surroundings``).
     `until` is the end of its time by the monotonic clock, where a view has set one. `between` are
-    the seconds of the clock between which the time makes no difference. `since` is a
+    the seconds of the clock between which the time makes no difference. `cached` are the questions
+    to caches, with digests of their answers. `since` is a
     second, by the database's clock, since whose end nothing has moved.
     """
 
@@ -88,6 +90,7 @@ class Record:
     until: float | None = None
     since: int | None = None
     between: tuple[float, float] | None = None
+    cached: Mapping[Asked, bytes | None] | None = None
 
     def holds(self) -> bool:
         """Whether no dependency has moved: if so, up to this very moment."""
@@ -103,6 +106,8 @@ class Record:
             renewed.append(
                 proof if position is proof.position else proof._replace(position=position)
             )
+        if self.cached is not None and not are_same(self.cached):
+            return False
         # Another thread may put an older proof in its place: that is as true.
         self.proofs = tuple(renewed)
         return True
@@ -220,17 +225,23 @@ def _place_of(key: Key, record: Record) -> Place:
 
 _OF_A_RECORD: Final = 1_150
 """Bytes that a record takes beside the characters in it, as measured (``benchmarks.records``)."""
+_OF_A_CACHED_VALUE: Final = 400
 _OF_A_TEXT: Final = sys.getsizeof("")
 
 
 def size_of(
-    key: Key, headers: RememberedHeaders, values: tuple[Any, ...], proofs: tuple[Proof, ...]
+    key: Key,
+    headers: RememberedHeaders,
+    values: tuple[Any, ...],
+    proofs: tuple[Proof, ...],
+    cached: int = 0,
 ) -> int:
     """An estimate of the bytes that a record takes."""
     texts = [*key, *(text for field in headers.fields for text in field)]
     texts += [proof.joined for proof in proofs]
     given = [value for value in values if isinstance(value, str)]
-    return _OF_A_RECORD + sum(map(len, texts)) + sum(map(len, given)) + _OF_A_TEXT * len(given)
+    size = _OF_A_RECORD + _OF_A_CACHED_VALUE * cached
+    return size + sum(map(len, texts)) + sum(map(len, given)) + _OF_A_TEXT * len(given)
 
 
 RECORDS: Final = Records()

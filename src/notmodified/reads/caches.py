@@ -1,0 +1,199 @@
+"""What a view reads from Django's caches: each value is an input, and is read again to see whether
+it is still the same.
+
+So nobody has to tell of a write to a cache: not another process, not a stranger, nor time that runs
+out.
+
+Rules of this module:
+
+- A value counts by a digest of its pickle; what has none makes the response unprovable.
+- Whoever writes to a cache, or counts in it, has to run each time.
+- What a backend does for an answer is its own business: it counts by what it answers.
+- A method that is not of Django's own interface is not understood.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+from django.core.cache import CacheHandler, caches
+from django.core.cache.backends.base import BaseCache
+
+from notmodified.reads.recorder import Recorder, current, unrecorded, unseen
+
+_WRITES: Final = frozenset(
+    {
+        *("add", "clear", "decr", "delete", "delete_many", "incr", "set", "set_many", "touch"),
+        *("aadd", "aclear", "adecr", "adelete", "adelete_many", "aincr", "aset", "aset_many"),
+        "atouch",
+    }
+)
+_BY_OTHERS: Final = frozenset(
+    {
+        *("close", "get_backend_timeout", "get_or_set", "incr_version", "decr_version"),
+        *("key_func", "make_and_validate_key", "make_key", "validate_key"),
+    }
+)
+"""What backends do by the methods that are noted, or without asking anybody."""
+
+MOST: Final = 100
+"""A response that reads more values is not recorded."""
+
+_MISSING: Final = object()
+
+
+class Asked(NamedTuple):
+    """A question to a cache: for the value of a key, or (`only_whether`) whether there is one."""
+
+    alias: str
+    key: Any
+    version: int | None
+    only_whether: bool = False
+
+
+def install() -> None:
+    """On each backend itself: whoever holds one, has it from the handler, and asks for its type."""
+    original = CacheHandler.create_connection
+
+    def create_connection(self: Any, alias: str) -> Any:
+        backend = original(self, alias)
+        for name, method in _methods(alias, backend).items():
+            setattr(backend, name, method)
+        return backend
+
+    CacheHandler.create_connection = create_connection  # type: ignore[method-assign]
+
+
+def are_same(values: Mapping[Asked, bytes | None]) -> bool:
+    """Whether every question has the answer that it had."""
+    groups: dict[tuple[str, int | None], list[Asked]] = {}
+    for asked in values:
+        groups.setdefault((asked.alias, asked.version), []).append(asked)
+    try:
+        with unrecorded():
+            for (alias, version), group in groups.items():
+                backend = caches[alias]
+                found = backend.get_many(
+                    [asked.key for asked in group if not asked.only_whether], version=version
+                )
+                for asked in group:
+                    now: bytes | None
+                    if asked.only_whether:
+                        now = _whether(backend.has_key(asked.key, version=version))
+                    else:
+                        now = _digest(found.get(asked.key, _MISSING))
+                    if now != values[asked]:
+                        return False
+    except Exception:  # of whatever backend: it has not answered
+        return False
+    return True
+
+
+def _methods(alias: str, backend: Any) -> dict[str, Callable[..., Any]]:
+    """What is to stand in the place of the methods of `backend`."""
+    class_: Any = type(backend)
+    found: dict[str, Callable[..., Any]] = {}
+    readers = _readers(alias, backend)
+    for name in dir(class_):
+        method = getattr(class_, name)
+        if name.startswith("_") or not callable(method):
+            continue
+        if name in readers:
+            found[name] = _for_views(getattr(backend, name), readers[name])
+        elif name in _WRITES and not _is_async_of_django(name, method):
+            found[name] = _for_views(
+                getattr(backend, name), _saying("a write to a cache", backend, name)
+            )
+        elif method is not getattr(BaseCache, name, None) and name not in _BY_OTHERS:
+            what = f"a cache's {name}()"
+            found[name] = _for_views(getattr(backend, name), _saying(what, backend, name))
+    return found
+
+
+def _is_async_of_django(name: str, method: Any) -> bool:
+    """Whether a method calls another that is noted."""
+    return name.startswith("a") and method is getattr(BaseCache, name, None)
+
+
+def _for_views(original: Callable[..., Any], noted: Callable[..., Any]) -> Callable[..., Any]:
+    """`noted` where a response is recorded, unless it is this package that asks."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        recorder = current()
+        if recorder is None or recorder.reason is not None:
+            return original(*args, **kwargs)
+        if str(sys._getframe(1).f_globals.get("__name__", "")).startswith("notmodified."):
+            with unrecorded():
+                return original(*args, **kwargs)
+        return noted(*args, **kwargs)
+
+    return call
+
+
+def _saying(what: str, backend: Any, name: str) -> Callable[..., Any]:
+    method = getattr(backend, name)
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        unseen(what)
+        with unrecorded():
+            return method(*args, **kwargs)
+
+    return noted
+
+
+def _readers(alias: str, backend: Any) -> dict[str, Callable[..., Any]]:
+    get, get_many, has_key = backend.get, backend.get_many, backend.has_key
+
+    def noted_get(key: Any, default: Any = None, version: int | None = None) -> Any:
+        with unrecorded():
+            value = get(key, _MISSING, version=version)
+        _note(Asked(alias, key, version), _digest(value))
+        return default if value is _MISSING else value
+
+    def noted_get_many(keys: Any, version: int | None = None) -> Any:
+        keys = list(keys)
+        with unrecorded():
+            found = get_many(keys, version=version)
+        for key in keys:
+            _note(Asked(alias, key, version), _digest(found.get(key, _MISSING)))
+        return found
+
+    def noted_has_key(key: Any, version: int | None = None) -> bool:
+        with unrecorded():
+            found = bool(has_key(key, version=version))
+        _note(Asked(alias, key, version, only_whether=True), _whether(found))
+        return found
+
+    return {"get": noted_get, "get_many": noted_get_many, "has_key": noted_has_key}
+
+
+def _note(asked: Asked, digest: bytes | None) -> None:
+    recorder: Recorder | None = current()
+    if recorder is None:
+        return
+    known = recorder.cached.setdefault(asked, digest)
+    if known != digest or digest == _UNKNOWN:
+        recorder.doubt("a cached value that is not the same each time")
+    elif len(recorder.cached) > MOST:
+        recorder.doubt(f"more than {MOST} cached values")
+
+
+def _whether(found: bool) -> bytes:
+    return b"yes" if found else b"no"
+
+
+_UNKNOWN: Final = b"?"
+
+
+def _digest(value: Any) -> bytes | None:
+    """What tells values apart; ``None`` for none."""
+    if value is _MISSING:
+        return None
+    try:
+        return blake2b(pickle.dumps(value, pickle.HIGHEST_PROTOCOL), digest_size=16).digest()
+    except Exception:  # whatever its class says
+        return _UNKNOWN
