@@ -20,6 +20,7 @@ _TYPES: dict[str, tuple[type, ...]] = {"WATCH": (list, tuple), "LEDGER": (str, t
 _CHOICES = {
     "LEDGER": ("auto", "database", None),
     "CSRF": ("explain", "normalise"),
+    "NEVER_CACHE": ("respect", "revalidate"),
     "ALTERED_IF_MATCH": ("refuse", "accept"),
 }
 
@@ -67,6 +68,10 @@ class Settings:
     PRIVATE: bool = True
     """Whether a response that was made with somebody's session, CSRF secret, credentials or address
     says ``Cache-Control: private``, unless it speaks of shared caches itself."""
+
+    NEVER_CACHE: str = "respect"
+    """What becomes of responses that Django's ``never_cache`` forbids to store, as all of its admin
+    are: ``"respect"``, or ``"revalidate"``: the client may store them, and asks each time."""
 
     CACHE_STATUS: bool = False
     """Whether answers carry their reason in ``Cache-Status`` (RFC 9211)."""

@@ -25,7 +25,7 @@ from notmodified.reads import caches as reads
 from notmodified.reads.memories import forget_memories
 from notmodified.recording import fresh_for
 from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor, counted
-from tests.site.models import Shelf
+from tests.site.models import Shelf, Tag
 from tests.site.pages import execute
 
 pytestmark = pytest.mark.usefixtures("log")
@@ -190,8 +190,10 @@ def test_a_part_of_a_template_that_is_kept() -> None:
 
 
 WRITES: dict[str, Callable[[HttpRequest], Any]] = {
-    "set": lambda request: cache.set("a", 1),
-    "set_many": lambda request: cache.set_many({"a": 1}),
+    "set": lambda request: cache.set("a", cache.get("a", 0) + 1) and "",
+    "set for a while": lambda request: cache.set("a", 1, 60),
+    "set_many": lambda request: cache.set_many({"a": cache.get("a", 0) + 1}) and "",
+    "set_many for a while": lambda request: cache.set_many({"a": 1}, timeout=60),
     "add": lambda request: cache.add("a", 1),
     "incr": lambda request: cache.incr("n") and "",
     "decr": lambda request: cache.decr("n") and "",
@@ -200,7 +202,7 @@ WRITES: dict[str, Callable[[HttpRequest], Any]] = {
     "delete_many": lambda request: cache.delete_many(["a"]),
     "clear": lambda request: cache.clear(),
     "a new version": lambda request: cache.incr_version("n") and cache.decr_version("n", version=2),
-    "async": lambda request: async_to_sync(cache.aset)("a", 1),
+    "async": lambda request: async_to_sync(cache.aset)("a", 1, 60),
 }
 
 
@@ -212,6 +214,39 @@ def test_a_view_that_writes_runs_each_time(name: str) -> None:
     for _ in range(3):
         answer = visitor.get("/")
     assert RUNS["/"] == 3
+    assert "a write to a cache" in answer.headers["Cache-Status"]
+
+
+def a_tag() -> Any:
+    tag = Tag(pk=1, name="a")
+    return [tag, tag.name, "".join(["a"])]
+
+
+def one_that_knows_itself() -> Any:
+    tag: Any = Tag(pk=1, name="a")
+    tag.file = {"of": tag, "name": "".join(["na", "me"])}
+    return tag
+
+
+@pytest.mark.parametrize("value", [a_tag, one_that_knows_itself])
+def test_what_is_put_back_as_it_was_found_is_no_write(value: Callable[[], Any]) -> None:
+    """It only stays longer."""
+    cache.set("a", value())
+    VIEW[:] = [
+        lambda request: (
+            (cache.get("a") and cache.set("a", value()))
+            or cache.set_many({"a": value()}, version=1)
+        )
+    ]
+    visitor = Visitor()
+    visitor.get("/")
+    assert is_answered(visitor, "/")
+    cache.delete("a")
+    assert not is_answered(visitor, "/")
+    VIEW[:] = [lambda request: cache.set("a", [cache.get("a"), 1])]
+    other = Visitor()
+    for _ in range(2):
+        answer = other.get("/")
     assert "a write to a cache" in answer.headers["Cache-Status"]
 
 
@@ -232,8 +267,8 @@ def test_what_is_no_method_of_django_s() -> None:
 
 
 def test_a_value_that_cannot_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    cache.set("a", 1)
-    monkeypatch.setattr(reads.pickle, "dumps", lambda *args: 1 / 0)
+    cache.set("a", "x" * 100)
+    monkeypatch.setattr(reads, "MOST_BYTES", 50)
     VIEW[:] = [READS["get"]]
     answer = Visitor().get("/")
     assert "a cached value that is not the same" in answer.headers["Cache-Status"]

@@ -17,6 +17,7 @@ from django.template import engines
 from django.test import override_settings
 from django.urls import path
 from django.utils.translation import gettext
+from django.views.decorators.cache import never_cache
 
 from notmodified.exchange import automatic
 from notmodified.reads import inputs
@@ -82,11 +83,20 @@ def public(request: HttpRequest) -> HttpResponse:
     return HttpResponse(request.user.get_username(), headers={"Cache-Control": "public"})
 
 
+@never_cache
+def asked(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"for {request.user}")
+
+
+def forbidden(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("secret", headers={"Cache-Control": "no-store"})
+
+
 urlpatterns = [
     path(f"{view.__name__}/", counted(view))
     for view in (
         *(who, may, form, login_form, basket, key, fill, told, greeting, address, browser),
-        *(public, constant),
+        *(public, constant, asked, forbidden),
     )
 ]
 
@@ -394,3 +404,22 @@ def test_records_of_many() -> None:
         visitor.get("/who/")
     assert all(visitor.is_answered_without_view("/who/") for visitor in visitors)
     assert len(RECORDS) == 60
+
+
+class TestNeverCache:
+    @pytest.mark.parametrize("setting", ["respect", "revalidate"])
+    def test_pages_that_are_asked_for_each_time(self, setting: str) -> None:
+        with override_settings(NOTMODIFIED={"CACHE_STATUS": True, "NEVER_CACHE": setting}):
+            visitor = member("ada")
+            answer = visitor.get("/asked/")
+            if setting == "respect":
+                assert "it forbids storing" in answer.headers["Cache-Status"]
+                assert "no-store" in answer.headers["Cache-Control"]
+            else:
+                assert answer.headers["Cache-Control"] == "private, no-cache"
+                assert visitor.is_answered_without_view("/asked/")
+                assert visitor.client.get("/asked/").status_code == 200
+
+    @override_settings(NOTMODIFIED={"CACHE_STATUS": True, "NEVER_CACHE": "revalidate"})
+    def test_what_a_view_forbids_itself_stays(self) -> None:
+        assert member("ada").get("/forbidden/").headers["Cache-Control"] == "no-store"

@@ -102,7 +102,7 @@ def _by_sql(sql: str) -> Callable[[HttpRequest], str]:
 WAYS: dict[str, Callable[[HttpRequest], Any]] = {
     "time": lambda request: timezone.now().microsecond and "",
     "random": lambda request: len(get_random_string(5)),
-    "cache": lambda request: cache.set("x", 1) and "",
+    "cache": lambda request: cache.set("x", 1, 60) and "",
     "file": _file,
     "network": lambda request: bool(socket.getaddrinfo("127.0.0.1", 80)),
     "write": _write,

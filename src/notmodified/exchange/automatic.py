@@ -151,6 +151,7 @@ class Automatic:
     def describe(self, response: HttpResponseBase) -> None:
         """Tell caches on the way what `response` was made from."""
         note_session(self._request, self._recorder)
+        variants.let_client_store(response)
         variants.describe(response, self._recorder.inputs)
 
     def date(self, response: HttpResponseBase) -> None:

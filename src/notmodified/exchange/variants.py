@@ -1,5 +1,5 @@
-"""What caches on the way are told of what a response was made from: ``Vary``, and ``Cache-Control:
-private``.
+"""What caches are told of a response: what it was made from (``Vary``, ``Cache-Control: private``),
+and whether clients may keep it.
 
 Rules of this module:
 
@@ -38,6 +38,21 @@ def describe(response: HttpResponseBase, inputs: Mapping[tuple[str, str], Any]) 
         said = directives(response.headers.get("Cache-Control", ""))
         if _SAID.isdisjoint(said):
             patch_cache_control(response, private=True)
+
+
+_NEVER = frozenset({"max-age", "no-cache", "no-store", "must-revalidate", "private"})
+"""What ``never_cache`` says."""
+
+
+def let_client_store(response: HttpResponseBase) -> None:
+    """Where the settings allow it, have the client keep what ``never_cache`` wants to be asked for
+    each time, and ask each time."""
+    if conf.current().NEVER_CACHE != "revalidate":
+        return
+    said = directives(response.headers.get("Cache-Control", ""))
+    if said.keys() == _NEVER and said["max-age"] == "0":
+        response.headers["Cache-Control"] = "private, no-cache"
+        del response.headers["Expires"]
 
 
 def _field(kind: str, name: str) -> str:

@@ -7,7 +7,9 @@ out.
 Rules of this module:
 
 - A value counts by a digest of its pickle; what has none makes the response unprovable.
-- Whoever writes to a cache, or counts in it, has to run each time.
+- Whoever writes to a cache, or counts in it, has to run each time; but for who puts there what is
+  there, for the time that the cache gives to all: it only stays longer. Once it is gone, it is not
+  there. Who says for how long may mean to say it again.
 - What a backend does for an answer is its own business: it counts by what it answers.
 - A method that is not of Django's own interface is not understood.
 """
@@ -42,6 +44,8 @@ _BY_OTHERS: Final = frozenset(
 
 MOST: Final = 100
 """A response that reads more values is not recorded."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Nor is one that reads a longer value."""
 
 _MISSING: Final = object()
 
@@ -97,13 +101,13 @@ def _methods(alias: str, backend: Any) -> dict[str, Callable[..., Any]]:
     """What is to stand in the place of the methods of `backend`."""
     class_: Any = type(backend)
     found: dict[str, Callable[..., Any]] = {}
-    readers = _readers(alias, backend)
+    ours = _ours(alias, backend)
     for name in dir(class_):
         method = getattr(class_, name)
         if name.startswith("_") or not callable(method):
             continue
-        if name in readers:
-            found[name] = _for_views(getattr(backend, name), readers[name])
+        if name in ours:
+            found[name] = _for_views(getattr(backend, name), ours[name])
         elif name in _WRITES and not _is_async_of_django(name, method):
             found[name] = _for_views(
                 getattr(backend, name), _saying("a write to a cache", backend, name)
@@ -145,8 +149,11 @@ def _saying(what: str, backend: Any, name: str) -> Callable[..., Any]:
     return noted
 
 
-def _readers(alias: str, backend: Any) -> dict[str, Callable[..., Any]]:
+def _ours(alias: str, backend: Any) -> dict[str, Callable[..., Any]]:
     get, get_many, has_key = backend.get, backend.get_many, backend.has_key
+    write = _saying("a write to a cache", backend, "set")
+    write_again, write_many_again = backend.set, backend.set_many
+    write_many = _saying("a write to a cache", backend, "set_many")
 
     def noted_get(key: Any, default: Any = None, version: int | None = None) -> Any:
         with unrecorded():
@@ -168,7 +175,44 @@ def _readers(alias: str, backend: Any) -> dict[str, Callable[..., Any]]:
         _note(Asked(alias, key, version, only_whether=True), _whether(found))
         return found
 
-    return {"get": noted_get, "get_many": noted_get_many, "has_key": noted_has_key}
+    def is_there(key: Any, value: Any, version: int | None) -> bool:
+        """Whether a value is in the cache already, as it was when this response first looked."""
+        recorder = current()
+        if recorder is None:
+            return False
+        asked = Asked(alias, key, version)
+        if asked not in recorder.cached:
+            with unrecorded():
+                found = _digest(get(key, _MISSING, version=version))
+        else:
+            found = recorder.cached[asked]
+        if found is None or found != _digest_once_kept(value):
+            return False
+        _note(asked, found)
+        return True
+
+    def noted_set(key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if not args and "timeout" not in kwargs and is_there(key, value, kwargs.get("version")):
+            with unrecorded():
+                return write_again(key, value, *args, **kwargs)
+        return write(key, value, *args, **kwargs)
+
+    def noted_set_many(data: Mapping[Any, Any], *args: Any, **kwargs: Any) -> Any:
+        version = kwargs.get("version")
+        if not (args or "timeout" in kwargs) and all(
+            is_there(key, value, version) for key, value in data.items()
+        ):
+            with unrecorded():
+                return write_many_again(data, *args, **kwargs)
+        return write_many(data, *args, **kwargs)
+
+    return {
+        "get": noted_get,
+        "get_many": noted_get_many,
+        "has_key": noted_has_key,
+        "set": noted_set,
+        "set_many": noted_set_many,
+    }
 
 
 def _note(asked: Asked, digest: bytes | None) -> None:
@@ -189,11 +233,64 @@ def _whether(found: bool) -> bytes:
 _UNKNOWN: Final = b"?"
 
 
+def _digest_once_kept(value: Any) -> bytes | None:
+    """The digest that `value` will have when it comes out of a cache: models come out with a mark
+    of Django's version."""
+    try:
+        return _digest(pickle.loads(pickle.dumps(value, pickle.HIGHEST_PROTOCOL)))
+    except Exception:  # whatever its class says
+        return _UNKNOWN
+
+
 def _digest(value: Any) -> bytes | None:
     """What tells values apart; ``None`` for none."""
     if value is _MISSING:
         return None
-    try:
-        return blake2b(pickle.dumps(value, pickle.HIGHEST_PROTOCOL), digest_size=16).digest()
-    except Exception:  # whatever its class says
-        return _UNKNOWN
+    for pickler_of in (_fast, _Thorough):
+        hashing = _Hashing()
+        try:
+            pickler_of(hashing).dump(value)
+        except Exception:  # whatever its class says
+            continue
+        return hashing.digest()
+    return _UNKNOWN
+
+
+def _fast(file: _Hashing) -> pickle.Pickler:
+    """A pickler that remembers no object. Else two equal texts would be written otherwise than one
+    that stands in two places, which is the same to everybody but comes and goes as values are
+    kept. Objects that hold one another are an error."""
+    pickler = pickle.Pickler(file, pickle.HIGHEST_PROTOCOL)
+    pickler.fast = True
+    return pickler
+
+
+_InPython: Any = vars(pickle)["_Pickler"]
+"""Private, but documented as what a pickler in C stands for."""
+
+
+class _Thorough(_InPython):  # type: ignore[misc]
+    """One that remembers all but texts: it takes ten times as long."""
+
+    def __init__(self, file: _Hashing) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+
+    def memoize(self, obj: object) -> None:
+        if type(obj) not in (str, bytes):
+            super().memoize(obj)
+
+
+class _Hashing:
+    """A file that only remembers its digest."""
+
+    def __init__(self) -> None:
+        self._hash, self._size = blake2b(digest_size=16), 0
+
+    def write(self, data: Any) -> None:
+        self._size += len(data)
+        if self._size > MOST_BYTES:
+            raise ValueError("too long to be compared at each request")
+        self._hash.update(data)
+
+    def digest(self) -> bytes:
+        return self._hash.digest()
