@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from notmodified import conf
+from notmodified.causes import Objection
 
 logger = logging.getLogger("notmodified")
 
@@ -46,7 +47,7 @@ def given(request: HttpRequest) -> Reason | None:
 
 
 def give(
-    request: HttpRequest, response: HttpResponseBase, reason: Reason, why: str | None = None
+    request: HttpRequest, response: HttpResponseBase, reason: Reason, why: Objection | None = None
 ) -> None:
     """Put `reason` on record, and into the response where the settings allow it.
 

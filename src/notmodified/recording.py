@@ -14,6 +14,7 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.apps import apps
 from django.db import connections, models, router
 
+from notmodified.causes import Cause
 from notmodified.reads.recorder import Recorder, current
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -22,7 +23,8 @@ Say = Callable[[Recorder], None]
 
 def never_recorded(view: View) -> View:
     """Run `view` for every request: its responses are not recorded."""
-    return _saying(lambda recorder: recorder.spoil("the view asks not to be recorded"), view)
+    cause = Cause.NOT_ASKED_FOR
+    return _saying(lambda recorder: recorder.spoil(cause, cause.value), view)
 
 
 def depends_on(*models_: type[models.Model] | str) -> Callable[[View], View]:

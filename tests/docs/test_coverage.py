@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from notmodified.causes import Cause
 from notmodified.conf import Settings
 from notmodified.conformance.rules import RULES, UNOBSERVABLE
 from notmodified.reasons import Reason
@@ -17,8 +18,8 @@ from tests.docs.pages import DOCS, ROOT, anchors, headings, links, pages, prose
 def test_every_reason_has_its_section() -> None:
     page = DOCS / "guides" / "reasons.md"
     found = [heading for heading in headings(page) if heading.isupper()]
-    assert found == [reason.name for reason in Reason]
-    for reason in Reason:
+    assert found == [reason.name for reason in (*Reason, *Cause)]
+    for reason in (*Reason, *Cause):
         assert reason.value in prose(page), reason
 
 

@@ -60,7 +60,7 @@ def depending_on(planner: Planner) -> Iterator[set[Dependency]]:
     with recording(recorder):
         yield found
     if recorder.reason is not None:
-        raise NotProvableError(recorder.reason)
+        raise NotProvableError(str(recorder.reason))
     for read in recorder.reads.values():
         found.update(Dependency(*key.split(SEPARATOR)) for key in read.keys)
 

@@ -14,5 +14,5 @@ def dependencies(request: HttpRequest) -> JsonResponse:
     """The remembered pages by their path, each with its dependencies."""
     found: dict[str, list[list[str]]] = {}
     for (*_, path, _), record in RECORDS.items():
-        found.setdefault(path, []).extend(map(list, explain(record)))
+        found.setdefault(path, []).extend([one.what, one.why] for one in explain(record))
     return JsonResponse(found)

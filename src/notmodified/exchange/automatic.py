@@ -26,6 +26,7 @@ from django.template import engines
 from django.utils.autoreload import file_changed
 
 from notmodified import conf
+from notmodified.causes import Cause, Objection
 from notmodified.exchange import answers, streams, variants
 from notmodified.exchange.conditions import altered, preconditions_in
 from notmodified.exchange.surroundings import surroundings
@@ -111,16 +112,16 @@ class Automatic:
         self._begun, self._arrived = time.time(), time.monotonic()
         self._since: int | None = None
 
-    def _objection(self) -> str | None:
+    def _objection(self) -> Objection | None:
         """Why this request cannot be recorded from the outset."""
         if conf.current().LEDGER is None:
-            return "there is no ledger"
+            return Objection(Cause.LEDGER, "there is no ledger")
         if self._method not in SAFE_TO_REPEAT:
-            return f"the method is {self._method}"
+            return Objection(Cause.NOT_A_PAGE, f"the method is {self._method}")
         if has_content(self._request.META) or _has_received_content(self._request):
-            return "the request has content"
+            return Objection(Cause.NOT_A_PAGE, "the request has content")
         if _templates_may_change():
-            return "templates are compiled anew when they change"
+            return Objection(Cause.TEMPLATES, "templates are compiled anew when they change")
         return None
 
     def found(self) -> Record | None:
@@ -179,26 +180,32 @@ class Automatic:
             if known.since <= now:
                 answers.put_validators(response, Representation(last_modified=known.since))
 
-    def remember(self, response: HttpResponseBase) -> str | None:
+    def remember(self, response: HttpResponseBase) -> Objection | None:
         """Record `response`, which is complete; or say why not. Asks the ledger."""
+        objection = self._remember(response)
+        if self._recorder.trace is not None:
+            self._recorder.trace.objection = objection
+        return objection
+
+    def _remember(self, response: HttpResponseBase) -> Objection | None:
         note_session(self._request, self._recorder)
         representation = answers.carried_by(response)
         reason = self._recorder.reason or self._objection_to(response)
         if representation.etag is None and representation.last_modified is None:
-            reason = reason or "there is no validator"
+            reason = reason or Objection(Cause.NO_TAG, "there is no validator")
         if reason is not None:
             return reason
         try:
             self._recorder.remember()
         except Error as error:
-            return f"an error: {error}"
+            return Objection(Cause.ERROR, f"an error: {error}")
         if self._recorder.reason is not None:
             return self._recorder.reason
         proofs = []
         for read in self._recorder.reads.values():
             proof = _proof(read)
             if proof is None:
-                return "something changed while the view ran"
+                return Objection(Cause.MOVED, "something changed while the view ran")
             proofs.append(proof)
         names = shared(tuple(self._recorder.inputs))
         values = tuple(self._recorder.inputs.values())
@@ -217,6 +224,8 @@ class Automatic:
             self._recorder.cached or None,
         )
         RECORDS.put(self._key, record)
+        if self._recorder.trace is not None:
+            self._recorder.trace.record = record
         for proof in proofs:
             proof.database.compact()
         return None
@@ -249,21 +258,21 @@ class Automatic:
                 return True
         return False
 
-    def _objection_to(self, response: HttpResponseBase) -> str | None:
+    def _objection_to(self, response: HttpResponseBase) -> Objection | None:
         """What makes `response` one that cannot be repeated by a 304 to somebody else."""
         request = self._request
         if self._method != "GET":
-            return f"the method is {self._method}"
+            return Objection(Cause.NOT_A_PAGE, f"the method is {self._method}")
         if response.status_code != 200:
-            return f"the status is {response.status_code}"
+            return Objection(Cause.NOT_A_PAGE, f"the status is {response.status_code}")
         if self._sets_cookies(response):
-            return "it sets a cookie"
+            return Objection(Cause.COOKIE, "it sets a cookie")
         if response.has_header("Age"):
-            return "it tells its age"
+            return Objection(Cause.ONCE_ONLY, "it tells its age")
         if "no-store" in directives(response.headers.get("Cache-Control", "")):
-            return "it forbids storing"
+            return Objection(Cause.FORBIDDEN, "it forbids storing")
         if holds_nonce(request):
-            return "it holds a CSP nonce"
+            return Objection(Cause.ONCE_ONLY, "it holds a CSP nonce")
         return None
 
 

@@ -18,6 +18,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from notmodified import conf
+from notmodified.causes import Objection
 from notmodified.exchange import answers
 from notmodified.exchange.known import NOTHING, Source, Sources, Subject
 from notmodified.http.entity_tags import EntityTag
@@ -362,7 +363,7 @@ def concluded(
     reason: Reason,
     *,
     altered: Altered,
-    why: str | None = None,
+    why: Objection | None = None,
 ) -> HttpResponseBase:
     """`response` to a GET or HEAD, or what its validators and the preconditions make of it.
 

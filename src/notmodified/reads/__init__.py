@@ -5,6 +5,7 @@
 - ``fetched``: which joined tables count only by the rows that are fetched.
 - ``analysis``: the tree of a statement → the rows that count of each table it names.
 - ``plans``: SQL text → plan of its dependencies, once per text.
+- ``trace``, ``places``: what was noted, and where in somebody's code.
 - ``now``, ``clock``, ``turns``: until when what is made from the time is right.
 - ``recorder``: collects what one response is made from; ``noted_rows``, ``memories`` and
   ``settings_of_connections`` are parts of it.

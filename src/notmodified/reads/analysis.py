@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 import sqlglot
 from sqlglot import exp
 
+from notmodified.causes import Cause
 from notmodified.reads.facts import Facts, Keys, Reference, Source, Values
 from notmodified.reads.fetched import ByRow, by_row
 from notmodified.reads.functions import impure, is_clock
@@ -49,9 +50,17 @@ _PARTS: Final[dict[type[exp.Expression], frozenset[str]]] = {
 class NotProvableError(Exception):
     """The statement's result depends on something that no ledger tells of."""
 
+    cause = Cause.QUERY
+
+    def __init__(self, detail: str, cause: Cause | None = None) -> None:
+        super().__init__(detail)
+        self.cause = cause or self.cause
+
 
 class WritesError(NotProvableError):
     """The statement writes, or may do so."""
+
+    cause = Cause.WRITE
 
 
 class Compared(NamedTuple):
@@ -139,7 +148,7 @@ class Analysis:
         if name is not None:
             raise NotProvableError(f"the function {name}()")
         if isinstance(node, exp.Literal) and is_clock(node.this):
-            raise NotProvableError(f"the time, as {node.this!r}")
+            raise NotProvableError(f"the time, as {node.this!r}", Cause.TIME)
         _refuse_what_nobody_knows(node)
         for _, part in _parts(node):
             self._inside(part, names, around)
@@ -208,7 +217,9 @@ class Analysis:
             shape = self._catalogue.schema.get(table)
             if shape is None:
                 reason = self._catalogue.uncovered.get(table)
-                raise NotProvableError(reason or f"the table {table}, which no model stands for")
+                raise NotProvableError(
+                    reason or f"the table {table}, which no model stands for", Cause.UNCOVERED
+                )
             if node.args.get("alias") and node.args["alias"].columns:
                 raise NotProvableError("columns with other names")
             for policy in self._catalogue.policies.get(table, ()):

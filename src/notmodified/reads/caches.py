@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple
 from django.core.cache import CacheHandler, caches
 from django.core.cache.backends.base import BaseCache
 
+from notmodified.causes import Cause
 from notmodified.reads.recorder import Recorder, current, unrecorded, unseen
 
 _WRITES: Final = frozenset(
@@ -142,7 +143,7 @@ def _saying(what: str, backend: Any, name: str) -> Callable[..., Any]:
     method = getattr(backend, name)
 
     def noted(*args: Any, **kwargs: Any) -> Any:
-        unseen(what)
+        unseen(Cause.CACHE, what)
         with unrecorded():
             return method(*args, **kwargs)
 
@@ -219,11 +220,12 @@ def _note(asked: Asked, digest: bytes | None) -> None:
     recorder: Recorder | None = current()
     if recorder is None:
         return
+    recorder.located(asked)
     known = recorder.cached.setdefault(asked, digest)
     if known != digest or digest == _UNKNOWN:
-        recorder.doubt("a cached value that is not the same each time")
+        recorder.doubt(Cause.CACHE, "a cached value that is not the same each time")
     elif len(recorder.cached) > MOST:
-        recorder.doubt(f"more than {MOST} cached values")
+        recorder.doubt(Cause.CACHE, f"more than {MOST} cached values")
 
 
 def _whether(found: bool) -> bytes:

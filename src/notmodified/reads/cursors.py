@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from notmodified.causes import Cause
 from notmodified.reads import recorder
 from notmodified.reads.noted_rows import NoteRows
 from notmodified.reads.now import without_now
@@ -50,11 +51,11 @@ class _Noting:
             if self._note_rows is not None:
                 self._note_rows.all()
         elif name not in _HARMLESS:
-            recorder.unseen(f"cursor.{name}()")
+            recorder.unseen(Cause.QUERY, f"cursor.{name}()")
         return super().__getattr__(name)  # type: ignore[misc]
 
     def callproc(self, *args: Any, **kwargs: Any) -> Any:
-        recorder.unseen("a stored procedure")
+        recorder.unseen(Cause.QUERY, "a stored procedure")
         return super().callproc(*args, **kwargs)  # type: ignore[misc]
 
     def _execute(self, sql: str, params: Any, *ignored: Any) -> Any:

@@ -24,6 +24,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.request import HttpHeaders
 
+from notmodified.causes import Cause
 from notmodified.reads.recorder import Recorder
 
 META: Final = "meta"
@@ -129,7 +130,7 @@ class _Noted(dict[str, T]):
         elif _is_comparable(value):
             self._recorder.note(self.kind, name, value)
         else:
-            self._recorder.spoil(f"request.META[{name!r}]")
+            self._recorder.spoil(Cause.REQUEST, f"request.META[{name!r}]")
 
     def _note_all(self) -> None:
         if not _shapes_nothing(sys._getframe(2), ""):
@@ -137,7 +138,7 @@ class _Noted(dict[str, T]):
 
     def note_all(self) -> None:
         """Note that any value may shape the response."""
-        self._recorder.spoil(f"every {self.kind} value at once")
+        self._recorder.spoil(Cause.REQUEST, f"every {self.kind} value at once")
 
     def __getitem__(self, name: str) -> T:
         self._note(name)
@@ -289,7 +290,7 @@ class _NotedScope(_Noted[Any]):
 
     def _note(self, name: str) -> None:
         if name not in _SCOPE_IN_KEY and not _shapes_nothing(sys._getframe(2), name):
-            self._recorder.spoil(f"request.scope[{name!r}]")
+            self._recorder.spoil(Cause.REQUEST, f"request.scope[{name!r}]")
 
 
 def noting(request: HttpRequest, recorder: Recorder) -> None:
@@ -318,7 +319,7 @@ def note_session(request: HttpRequest, recorder: Recorder) -> None:
     if session.accessed or getattr(session, SHOWN, False):
         recorder.note(COOKIE, name, cookie)
         if _is_strange(type(session)):
-            recorder.doubt(f"a session of {type(session).__module__}")
+            recorder.doubt(Cause.SESSION, f"a session of {type(session).__module__}")
     else:
         recorder.note(SESSION, name, _is_kept(cookie))
 

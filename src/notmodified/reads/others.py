@@ -21,12 +21,11 @@ from django.template import defaultfilters, defaulttags
 from django.template.loaders import cached, filesystem
 from django.utils import crypto
 
+from notmodified.causes import Cause
 from notmodified.reads import caches, clock
 from notmodified.reads.inputs import note_uses_of_sessions
 from notmodified.reads.patching import Instead, replace_function, replace_method
 from notmodified.reads.recorder import current, unrecorded, unseen
-
-_CHANCE: Final = "a random value"
 
 
 def install() -> None:
@@ -34,11 +33,11 @@ def install() -> None:
     if hasattr(crypto, "_notmodified_noted"):
         return
     clock.install()
-    replace_function(crypto.get_random_string, _noting(_CHANCE))
-    replace_function(defaultfilters.random, _noting(_CHANCE))
-    replace_method(defaulttags.LoremNode, "render", _noting(_CHANCE))
+    replace_function(crypto.get_random_string, _noting(Cause.CHANCE, "a random value"))
+    replace_function(defaultfilters.random, _noting(Cause.CHANCE, "a random value"))
+    replace_method(defaulttags.LoremNode, "render", _noting(Cause.CHANCE, "a random value"))
     for name in ("exists", "size", "get_accessed_time", "get_created_time", "get_modified_time"):
-        replace_method(FileSystemStorage, name, _noting("a file"))
+        replace_method(FileSystemStorage, name, _noting(Cause.OUTSIDE, "a file"))
     for known in ("_mask_cipher_secret", "_add_new_csrf_cookie"):
         replace_function(getattr(csrf, known), _within_unrecorded)
     note_uses_of_sessions()
@@ -53,9 +52,9 @@ def _within_unrecorded(original: Callable[..., Any], *args: Any, **kwargs: Any) 
         return original(*args, **kwargs)
 
 
-def _noting(what: str) -> Instead:
+def _noting(cause: Cause, what: str) -> Instead:
     def noted(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        unseen(what)
+        unseen(cause, what)
         return original(*args, **kwargs)
 
     return noted
@@ -130,7 +129,7 @@ def _note_files_and_network() -> None:
             return
         if event == "open" and str(arguments[0]).endswith(_CODE):
             return
-        unseen(what)
+        unseen(Cause.OUTSIDE, what)
 
     sys.addaudithook(audit)
     read_template = filesystem.Loader.get_contents

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 import sqlglot
 from sqlglot import exp
 
+from notmodified.causes import Cause
 from notmodified.reads.analysis import Analysis, Catalogue, NotProvableError, Read, WritesError
 from notmodified.reads.functions import is_clock
 from notmodified.reads.now import Now, NowText, now_in, plain
@@ -106,8 +107,8 @@ class Found(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a statement reads: some keys whatever its parameters are, others by these, others by the
-    rows that are fetched. `compared` are the parameters that may be the time. `reason` says why
-    that is not provable; `writes`, that it writes, or may do so."""
+    rows that are fetched. `compared` are the parameters that may be the time. `reason` and
+    `cause` say why that is not provable; `writes`, that it writes, or may do so."""
 
     keys: frozenset[str] = frozenset()
     by_parameters: tuple[Alternatives, ...] = ()
@@ -115,6 +116,7 @@ class Plan:
     compared: tuple[Compared, ...] = ()
     reason: str | None = None
     writes: bool = False
+    cause: Cause = Cause.QUERY
 
 
 class Planner:
@@ -142,9 +144,9 @@ class Planner:
         if plan.writes:
             raise WritesError(plan.reason or f"a write: {sql[:60]}")
         if plan.reason is not None:
-            raise NotProvableError(plan.reason)
+            raise NotProvableError(plan.reason, plan.cause)
         if parameters and any(isinstance(one, str) and is_clock(one) for one in parameters):
-            raise NotProvableError("the time, as a text")
+            raise NotProvableError("the time, as a text", Cause.TIME)
         found = set(plan.keys)
         for narrowed, any_, whole in plan.by_parameters:
             keys = []
@@ -239,7 +241,7 @@ class Planner:
             analysis = Analysis(self._catalogue)
             analysis.query(tree, frozenset(), {}, outermost=True)
         except NotProvableError as error:
-            return Plan(reason=str(error), writes=isinstance(error, WritesError))
+            return Plan(reason=str(error), writes=isinstance(error, WritesError), cause=error.cause)
         except (sqlglot.errors.SqlglotError, RecursionError, ValueError):
             return Plan(reason=f"SQL that is not understood: {sql[:40]}", writes=True)
         return self._compiled(analysis.reads)
@@ -255,13 +257,15 @@ def _turns(plan: Plan, parameters: Sequence[Any]) -> tuple[Turn, ...]:
             continue
         compared = [one for one in plan.compared if one.parameter == index]
         if not compared:
-            raise NotProvableError("the time, in a query that does more than compare it")
+            raise NotProvableError(
+                "the time, in a query that does more than compare it", Cause.TIME
+            )
         for one in compared:
             values = [plain(parameter)]
             for operand in one.narrowed or ():
                 value = filled(operand, parameters)
                 if value is LOST:
-                    raise NotProvableError("the time, beside a value that nobody knows")
+                    raise NotProvableError("the time, beside a value that nobody knows", Cause.TIME)
                 values.append(plain(value))
             found.append(Turn(one.sql, tuple(values), now))
     return tuple(found)

@@ -23,11 +23,14 @@ from typing import Any, Final, NamedTuple, Protocol
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from notmodified.causes import Cause, Objection
 from notmodified.reads import memories, settings_of_connections
 from notmodified.reads.analysis import NotProvableError, WritesError
 from notmodified.reads.noted_rows import NoteRows
 from notmodified.reads.now import now_in
+from notmodified.reads.places import place
 from notmodified.reads.plans import Planner, Turn
+from notmodified.reads.trace import TRACING, Query
 from notmodified.reads.turns import next_value
 from notmodified.reasons import logger
 from notmodified.sql.text import text_of
@@ -64,10 +67,10 @@ class Recorder:
 
     __slots__ = (
         *("_begin", "_turns", "cached", "closed", "ends", "fresh_for", "held", "inputs"),
-        *("reads", "reason"),
+        *("reads", "reason", "trace"),
     )
 
-    def __init__(self, begin: Begin, reason: str | None = None) -> None:
+    def __init__(self, begin: Begin, reason: Objection | None = None) -> None:
         self._begin = begin
         self.reason = reason
         self.closed = False
@@ -75,30 +78,33 @@ class Recorder:
         self.fresh_for: float | None = None
         self.ends = math.inf
         self.cached: dict[Any, bytes | None] = {}
+        self.trace = TRACING.get()
         self._turns: dict[tuple[Any, ...], Turn] = {}
         self.reads: dict[str, Read] = {}
         self.inputs: dict[tuple[str, str], Any] = {}
 
-    def spoil(self, reason: str) -> None:
+    def spoil(self, cause: Cause, detail: str) -> None:
         """Make the response unprovable."""
         if self.reason is None:
-            self.reason = reason
+            self.reason = Objection(cause, detail, place())
 
-    def doubt(self, reason: str) -> None:
+    def doubt(self, cause: Cause, detail: str) -> None:
         """The same, unless the view answers for it for a while."""
         if self.fresh_for is None:
-            self.spoil(reason)
+            self.spoil(cause, detail)
 
     def time_shown(self, until: float | None) -> None:
         """Note that the time was looked at, and until which second of the clock what was seen of it
         holds; ``None`` for not at all."""
         here = current()
         if here is not None and here is not self:
-            here.doubt("a time from another response")
+            here.doubt(Cause.TIME, "a time from another response")
         if until is None:
-            self.doubt("the time")
+            self.doubt(Cause.TIME, "the time")
         else:
             self.ends = min(self.ends, until)
+            if self.trace is not None:
+                self.trace.times.append((until, place()))
 
     def depend(self, connection: BaseDatabaseWrapper, tables: Iterable[str]) -> None:
         """Note that all rows of some tables count, whatever is seen."""
@@ -123,37 +129,43 @@ class Recorder:
                 found.at[id(connection.connection)] = at
             positional = parameters if isinstance(parameters, list | tuple) else None
             if positional is None and parameters and any(map(now_in, dict(parameters).values())):
-                raise NotProvableError("the time, as a parameter by name")
+                raise NotProvableError("the time, as a parameter by name", Cause.TIME)
             token = _CURRENT.set(_NOBODY)  # to learn a language takes files
             try:
                 reads = at.planner.read(sql, positional)
             finally:
                 _CURRENT.reset(token)
             found.keys.update(reads.keys)
+            if self.trace is not None:
+                fetched = {one.whole for one in reads.by_rows}
+                query = Query(connection.alias, sql, frozenset(reads.keys | fetched), place())
+                self.trace.queries.append(query)
             for turn in reads.turns:
                 if turn.now.clocked is not self:
-                    raise NotProvableError("a time from another response")
+                    raise NotProvableError("a time from another response", Cause.TIME)
                 self._turns[connection.alias, turn.sql, turn.parameters] = turn
             if reads.by_rows:
                 return NoteRows(self, found.keys, reads.by_rows)
         except WritesError as error:
-            self.spoil(str(error))
+            self.spoil(error.cause, str(error))
         except NotProvableError as error:
-            self.doubt(str(error))
+            self.doubt(error.cause, str(error))
         except Exception as error:
             logger.exception("a statement could not be noted: %s", sql)
-            self.spoil(f"an error: {error}")
+            self.spoil(Cause.ERROR, f"an error: {error}")
         if many:
-            self.spoil("one statement many times")
+            self.spoil(Cause.WRITE, "one statement many times")
         return None
 
     def _began(self, connection: BaseDatabaseWrapper) -> Reading | None:
         try:
             if settings_of_connections.are_strange(connection):
-                raise NotProvableError("the connection was set to see other tables")
+                raise NotProvableError(
+                    "the connection was set to see other tables", Cause.CONNECTION
+                )
             return self._begin(connection)
         except NotProvableError as error:
-            self.spoil(str(error))
+            self.spoil(error.cause, str(error))
             return None
 
     def remember(self) -> None:
@@ -180,7 +192,7 @@ class Recorder:
         try:
             found = next_value(connection, turn.sql, turn.parameters)
         except NotProvableError as error:
-            self.doubt(str(error))
+            self.doubt(error.cause, str(error))
             return
         if found is not None:
             for fold in (0, 1):
@@ -190,6 +202,12 @@ class Recorder:
         """Note an input of the request, with the value that it had when it was first read."""
         if self.reason is None:
             self.inputs.setdefault((kind, name), value)
+            self.located((kind, name))
+
+    def located(self, what: object) -> None:
+        """Note where something was read first, if somebody wants to know."""
+        if self.trace is not None and what not in self.trace.places:
+            self.trace.places[what] = place()
 
 
 _CURRENT: Final[ContextVar[Recorder | None]] = ContextVar("notmodified.recorder", default=None)
@@ -267,7 +285,7 @@ def read(
     if recorder is not None and not recorder.closed:
         return recorder.read(connection, sql, parameters, many)
     if _open:
-        _spoil_all("a query in another thread")
+        _spoil_all(Cause.THREAD, "a query in another thread")
     memories.keep(connection.alias, sql, parameters)
     return None
 
@@ -277,25 +295,25 @@ def failed() -> None:
     lock, a time limit."""
     recorder = current()
     if recorder is not None:
-        recorder.spoil("a statement that failed")
+        recorder.spoil(Cause.FAILED, "a statement that failed")
 
 
-def unseen(what: str) -> None:
+def unseen(cause: Cause, what: str) -> None:
     """Something was used in this context of which nobody sees what it depends on."""
     recorder = current()
     if recorder is not None:
-        recorder.doubt(what)
+        recorder.doubt(cause, what)
 
 
-def _spoil_all(reason: str) -> None:
+def _spoil_all(cause: Cause, detail: str) -> None:
     with _lock:
         for recorder in _open:
-            recorder.spoil(reason)
+            recorder.spoil(cause, detail)
 
 
 def _nobody(connection: BaseDatabaseWrapper) -> Reading:
     raise NotProvableError("nobody records")
 
 
-_NOBODY: Final = Recorder(_nobody, "nobody records")
-_SETTING_UP: Final = Recorder(_nobody, "a connection is set up")
+_NOBODY: Final = Recorder(_nobody, Objection(Cause.NOT_ASKED_FOR, "nobody records"))
+_SETTING_UP: Final = Recorder(_nobody, Objection(Cause.NOT_ASKED_FOR, "a connection is set up"))

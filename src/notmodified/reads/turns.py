@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from notmodified.causes import Cause
 from notmodified.reads.analysis import NotProvableError
 
 _WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?")
@@ -33,13 +34,15 @@ def next_value(
             cursor.execute(sql, parameters)
             [(value,)] = cursor.fetchall()
     except (DatabaseError, wrapper.Database.Error) as error:
-        raise NotProvableError(f"a time that the database does not tell: {error}") from error
+        raise NotProvableError(
+            f"a time that the database does not tell: {error}", Cause.TIME
+        ) from error
     if value is None:
         return None
     if isinstance(value, str) and _WRITTEN.fullmatch(value):
         value = datetime.fromisoformat(value)
     if not isinstance(value, datetime):
-        raise NotProvableError(f"a column of times that holds {value!r}")
+        raise NotProvableError(f"a column of times that holds {value!r}", Cause.TIME)
     if value.tzinfo is None and settings.USE_TZ:
         return value.replace(tzinfo=wrapper.timezone)
     return value

@@ -24,6 +24,7 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.dispatch import receiver
 
+from notmodified.causes import Cause
 from notmodified.ledger.database.errors import LedgerError
 from notmodified.ledger.database.interface import Ledger
 from notmodified.ledger.database.mysql import MysqlLedger
@@ -82,9 +83,11 @@ class Database:
                 self._verified = position
                 clock = self._ledger.clock
         except (LedgerError, Error) as error:
-            raise NotProvableError(f"the ledger of {self.alias!r}: {error}") from error
+            raise NotProvableError(
+                f"the ledger of {self.alias!r}: {error}", Cause.LEDGER
+            ) from error
         if position is None or self._planner is None:
-            raise NotProvableError(f"the tables of {self.alias!r} are being changed")
+            raise NotProvableError(f"the tables of {self.alias!r} are being changed", Cause.LEDGER)
         return Snapshot(self, position, clock, self._planner)
 
     def unmoved(self, keys: Collection[str], position: Any) -> Any | None:
@@ -163,7 +166,7 @@ def begin(connection: BaseDatabaseWrapper) -> Snapshot:
     if found is None:
         problem = _problem(connection)
         if problem is not None:
-            raise NotProvableError(problem)
+            raise NotProvableError(problem, Cause.LEDGER)
         with _lock:
             found = _known.setdefault(key, Database(connection))
     return found.begin(connection)

@@ -1,7 +1,10 @@
-"""``manage.py notmodified``: look after triggers, those of version fields and those of the log."""
+"""``manage.py notmodified``: look after triggers, those of version fields and those of the log; say
+what a page is made from.
+"""
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +13,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from notmodified import explaining
+from notmodified.management import show
 from notmodified.middleware import is_automatic
 from notmodified.records.databases import all_tables
 from notmodified.writes.log import install as log
@@ -18,15 +23,42 @@ from notmodified.writes.triggers import install as versions
 
 
 class Command(BaseCommand):
-    help = "Installs, removes and lists the triggers that tell what has moved."
+    help = "Looks after the triggers that tell what has moved, and explains what becomes of a page."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         topics = parser.add_subparsers(dest="topic", required=True)
-        triggers = topics.add_parser("triggers", help=self.help)
+        triggers = topics.add_parser("triggers", help="install, remove and list them")
         triggers.add_argument("action", choices=["install", "uninstall", "ls", "check"])
         triggers.add_argument("--database", default=DEFAULT_DB_ALIAS)
+        explain = topics.add_parser("explain", help="what a page depends on, and why")
+        explain.add_argument("url", help="a path, or an address of the site's")
+        explain.add_argument("--user", help="the name of somebody who is logged in")
+        explain.add_argument(
+            "--header", action="append", default=[], help="as in --header 'Accept-Language: de'"
+        )
+        explain.add_argument("--json", action="store_true", help="for machines")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        {"triggers": self._triggers, "explain": self._explain}[options["topic"]](options)
+
+    def _explain(self, options: dict[str, Any]) -> None:
+        headers = [header.partition(":") for header in options["header"]]
+        if not all(name.strip() and colon for name, colon, _ in headers):
+            raise CommandError("A header has a name and a value: --header 'Accept-Language: de'.")
+        try:
+            found = explaining.ask(
+                options["url"],
+                user=options["user"],
+                headers={name.strip(): value.strip() for name, _, value in headers},
+            )
+        except explaining.UnknownUserError as error:
+            raise CommandError(str(error)) from None
+        if options["json"]:
+            self.stdout.write(json.dumps(found.as_dict(), indent=2))
+        else:
+            show.explanation(found, self.stdout)
+
+    def _triggers(self, options: dict[str, Any]) -> None:
         connection = connections[options["database"]]
         with_log = is_automatic() and log.is_supported(connection)
         action = options["action"]
