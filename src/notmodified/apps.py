@@ -27,6 +27,7 @@ class NotModifiedConfig(AppConfig):
         checks.register(ours.check_middleware)
         checks.register(ours.check_cache)
         checks.register(ours.check_build, deploy=True)
+        checks.register(ours.check_findings)
         checks.register(ours.check_triggers, checks.Tags.database)
         checks.register(ours.check_log, checks.Tags.database)
         watch_all()

@@ -20,6 +20,7 @@ from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIRequest
 
 from notmodified import conf
+from notmodified.exchange import audit
 from notmodified.exchange.automatic import scheme_of, unmodified
 from notmodified.exchange.surroundings import surroundings
 from notmodified.reasons import Reason, cache_status
@@ -66,6 +67,9 @@ async def _answer(scope: Any) -> list[tuple[bytes, bytes]] | None:
         request.method or "", key, request.META, lambda: request.COOKIES, surroundings()
     )
     if record is None:
+        return None
+    if audit.is_due():
+        audit.order()
         return None
     if not await sync_to_async(record.holds, thread_sensitive=False)():
         RECORDS.drop(key, record)

@@ -37,6 +37,7 @@ class Cause(Enum):
     ONCE_ONLY = "it holds what is right for one answer only"
     NO_TAG = "it has no validator"
     MOVED = "something changed while the view ran"
+    AUDITED = "an audit has found that something shapes it which nobody sees"
     TEMPLATES = "templates are compiled anew when they change"
     ERROR = "an error"
 

@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from notmodified import conf
+from notmodified.exchange.audit import findings
 from notmodified.middleware import is_automatic
 from notmodified.records.databases import all_tables
 from notmodified.writes.dependencies import watched
@@ -48,6 +49,24 @@ def check_middleware(**kwargs: Any) -> list[checks.CheckMessage]:
             )
         ]
     return []
+
+
+def check_findings(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W006: an audit has found pages that nothing explains."""
+    try:
+        found = findings() if is_automatic() else {}
+    except ImproperlyConfigured:
+        return []  # E001 has said it
+    return [
+        checks.Warning(
+            f"An audit has found that {path} is not what its record said. Pages of the route "
+            f"{route!r} are not recorded any more.",
+            hint="Say never_recorded or fresh_for to its view, or mend it, and run: "
+            "manage.py notmodified audit --forget",
+            id="notmodified.W006",
+        )
+        for route, path in sorted(found.items())
+    ]
 
 
 def check_cache(**kwargs: Any) -> list[checks.CheckMessage]:

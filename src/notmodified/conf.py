@@ -16,7 +16,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 
-_TYPES: dict[str, tuple[type, ...]] = {"WATCH": (list, tuple), "LEDGER": (str, type(None))}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "WATCH": (list, tuple),
+    "LEDGER": (str, type(None)),
+    "AUDIT": (int, float),
+}
 _CHOICES = {
     "LEDGER": ("auto", "database", None),
     "CSRF": ("explain", "normalise"),
@@ -73,6 +77,10 @@ class Settings:
     """What becomes of responses that Django's ``never_cache`` forbids to store, as all of its admin
     are: ``"respect"``, or ``"revalidate"``: the client may store them, and asks each time."""
 
+    AUDIT: float = 0.001
+    """The fraction of answers from records for which the view is run all the same, to compare what
+    it shows: 0 for none, 1 for all, as in tests."""
+
     CACHE_STATUS: bool = False
     """Whether answers carry their reason in ``Cache-Status`` (RFC 9211)."""
 
@@ -98,6 +106,8 @@ def read(given: Any) -> Settings:
         if name in _CHOICES and value not in _CHOICES[name]:
             choices = " or ".join(map(repr, _CHOICES[name]))
             raise SettingsError(f"NOTMODIFIED[{name!r}] must be {choices}, not {value!r}.")
+        if name == "AUDIT" and isinstance(value, int | float) and not 0 <= value <= 1:
+            raise SettingsError(f"NOTMODIFIED['AUDIT'] must be from 0 to 1, not {value!r}.")
     return Settings(**given)
 
 

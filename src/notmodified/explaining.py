@@ -11,7 +11,8 @@ Rules of this module:
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -70,11 +71,34 @@ class Explanation:
 _VISITS: Final = 3
 
 
-def ask(
+class Visitor:
+    """Asks for one page, as one client would."""
+
+    def __init__(self, client: Client, path: str, *, secure: bool) -> None:
+        self._client, self._path, self._secure = client, path, secure
+
+    def __call__(self) -> tuple[Any, Trace]:
+        """The response to one more visit, and what it was made from."""
+        with tracing() as trace:
+            response: Any = self._client.get(self._path, secure=self._secure)
+            b"".join(response) if response.streaming else response.content
+        return response, trace
+
+    def until_recorded(self) -> tuple[Any, Trace]:
+        """The same once what the first visits leave behind is there."""
+        for _ in range(_VISITS):
+            response, trace = self()
+            if trace.record is not None:
+                break
+        return response, trace
+
+
+@contextmanager
+def visitor(
     url: str, *, user: str | None = None, headers: Mapping[str, str] | None = None
-) -> Explanation:
-    """The explanation of `url`, a path or an address of the site's, as it is for the user with the
-    name `user`. Raises UnknownUserError."""
+) -> Iterator[Visitor]:
+    """Somebody who visits `url`, a path or an address of the site's, and is logged in with the name
+    `user` meanwhile. Raises UnknownUserError."""
     parts = urlsplit(url)
     client = Client(
         raise_request_exception=False,
@@ -82,20 +106,32 @@ def ask(
         SERVER_NAME=parts.hostname or _host(),
         SERVER_PORT=str(parts.port or (443 if parts.scheme == "https" else 80)),
     )
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if user is not None:
         _log_in(client, user)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        for _ in range(_VISITS):
-            with tracing() as trace:
-                response = client.get(path, secure=parts.scheme == "https")
-                b"".join(response) if response.streaming else response.content
-            if trace.record is not None:
-                break
+        yield Visitor(client, path, secure=parts.scheme == "https")
     finally:
         if user is not None:
             client.logout()
+
+
+def ask(
+    url: str, *, user: str | None = None, headers: Mapping[str, str] | None = None
+) -> Explanation:
+    """The explanation of `url`; see :func:`visitor`."""
+    with visitor(url, user=user, headers=headers) as visit:
+        response, trace = visit.until_recorded()
     return _explanation(url, response, trace)
+
+
+def objection_to(response: Any, trace: Trace) -> Objection | None:
+    """Why `response` was not recorded, if it was not."""
+    if trace.record is not None:
+        return None
+    if trace.objection is None:  # nobody had to ask whether it can be
+        return Objection(Cause.NOT_A_PAGE, f"the status is {response.status_code}")
+    return trace.objection
 
 
 def _host() -> str:
@@ -115,14 +151,12 @@ def _log_in(client: Client, name: str) -> None:
 
 
 def _explanation(url: str, response: Any, trace: Trace) -> Explanation:
-    record, objection = trace.record, trace.objection
+    record, objection = trace.record, objection_to(response, trace)
     dependencies = (
         _of_record(record, trace) if record is not None else _of_queries(trace.queries, trace)
     )
     until = record.between[1] if record is not None and record.between is not None else None
     moment = until and datetime.datetime.fromtimestamp(until, datetime.UTC).isoformat()
-    if record is None and objection is None:  # nobody had to ask whether it can be recorded
-        objection = Objection(Cause.NOT_A_PAGE, f"the status is {response.status_code}")
     return Explanation(
         url=url,
         status=response.status_code,

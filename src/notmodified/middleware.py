@@ -64,7 +64,7 @@ class NotModifiedMiddleware:
         automatic = Automatic(request)
         record = automatic.found()
         answer = automatic.confirmed(record) if record is not None else None
-        if answer is not None:
+        if answer is not None and not automatic.is_audited(record):
             return answer
         request.META[answers.MIDDLEWARE_FLAG] = True
         recorder = automatic.begin()
@@ -79,14 +79,15 @@ class NotModifiedMiddleware:
         record = automatic.found()
         if record is not None:
             answer = await sync_to_async(automatic.confirmed)(record)
-            if answer is not None:
+            if answer is not None and not automatic.is_audited(record):
                 return answer
         request.META[answers.MIDDLEWARE_FLAG] = True
         recorder = automatic.begin()
         with recording(recorder):
             response = await self._get_response(request)
             recorder.held = response.streaming
-        if recorder.reason is None or _is_of_cache_framework(request):
+        asks = recorder.reason is None or automatic.audited is not None
+        if asks or _is_of_cache_framework(request):
             return await sync_to_async(self._finished)(request, response, begun, automatic)
         return self._finished(request, response, begun, automatic)
 
@@ -105,6 +106,7 @@ class NotModifiedMiddleware:
             if isinstance(response, answers.NotModified):
                 answers.state_freshness(request, response, last=True)
         if request.method not in SAFE_TO_REPEAT or not answers.is_successful(response):
+            automatic.compare(response)
             return response
         tags = Altered.NOWHERE
         reason = given(request) or Reason.UNCONDITIONAL
@@ -124,6 +126,7 @@ class NotModifiedMiddleware:
                     answers.put_validators(response, _represented(request, tag, begun))
                     tags = altered()
                 automatic.date(response)
+        automatic.compare(response)
         answers.state_freshness(request, response, last=True)
         why = None if streamed else automatic.remember(response)
         return concluded(request, response, reason, altered=tags, why=why)

@@ -20,6 +20,7 @@ from django.core.wsgi import get_wsgi_application as get_django_application
 from django.http.cookie import parse_cookie
 
 from notmodified import conf
+from notmodified.exchange import audit
 from notmodified.exchange.automatic import unmodified
 from notmodified.exchange.surroundings import surroundings
 from notmodified.reasons import Reason, cache_status
@@ -69,6 +70,9 @@ def _answer(environ: dict[str, Any]) -> list[tuple[str, str]] | None:
         surroundings(),
     )
     if record is None:
+        return None
+    if audit.is_due():
+        audit.order()
         return None
     if not record.holds():
         RECORDS.drop(key, record)

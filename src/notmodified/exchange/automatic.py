@@ -27,7 +27,7 @@ from django.utils.autoreload import file_changed
 
 from notmodified import conf
 from notmodified.causes import Cause, Objection
-from notmodified.exchange import answers, streams, variants
+from notmodified.exchange import answers, audit, streams, variants
 from notmodified.exchange.conditions import altered, preconditions_in
 from notmodified.exchange.surroundings import surroundings
 from notmodified.http.caching import directives
@@ -111,6 +111,8 @@ class Automatic:
         self._surroundings = surroundings()
         self._begun, self._arrived = time.time(), time.monotonic()
         self._since: int | None = None
+        self.audited: Record | None = None
+        """What would have answered, where the view is run all the same."""
 
     def _objection(self) -> Objection | None:
         """Why this request cannot be recorded from the outset."""
@@ -141,6 +143,25 @@ class Automatic:
         answer = answers.not_modified(record.headers, record.representation, self._begun)
         give(self._request, answer, Reason.UNCHANGED)
         return answer
+
+    def is_audited(self, record: Record | None) -> bool:
+        """Whether the view is to run although `record` answers."""
+        if not audit.is_due():
+            return False
+        self.audited = record
+        return True
+
+    def compare(self, response: HttpResponseBase) -> None:
+        """Where the view was run for an audit, see whether `response` is what the record said.
+        Asks the ledger."""
+        record = self.audited
+        if record is None or response.streaming:
+            return
+        shown = answers.carried_by(response)
+        if response.status_code in (200, 304) and shown.etag == record.representation.etag:
+            return
+        if record.holds():  # still: so nothing that is known has made the difference
+            audit.report(self._request, record, f"{response.status_code} {shown.etag}")
 
     def begin(self) -> Recorder:
         """From here on, what the request is asked for is noted."""
@@ -267,6 +288,8 @@ class Automatic:
             return Objection(Cause.NOT_A_PAGE, f"the status is {response.status_code}")
         if self._sets_cookies(response):
             return Objection(Cause.COOKIE, "it sets a cookie")
+        if audit.is_blocked(request):
+            return Objection(Cause.AUDITED, "an audit has found another page")
         if response.has_header("Age"):
             return Objection(Cause.ONCE_ONLY, "it tells its age")
         if "no-store" in directives(response.headers.get("Cache-Control", "")):

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterable
 from typing import Any, Final
 
+from notmodified.auditing import Finding
 from notmodified.explaining import Dependency, Explanation
 
 
@@ -34,6 +36,12 @@ def explanation(found: Explanation, stream: Any) -> None:
     with console.capture() as captured:
         console.print(table)
     stream.write(captured.get())
+
+
+def findings(found: Iterable[Finding], stream: Any) -> None:
+    """What audits have come to, a line each."""
+    for one in found:
+        stream.write(f"{one.outcome:<15} {one.url}  ({one.detail})")
 
 
 def _headline(found: Explanation) -> list[str]:

@@ -7,13 +7,15 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notmodified import explaining
+from notmodified import auditing, explaining
+from notmodified.exchange.audit import forget_findings
 from notmodified.management import show
 from notmodified.middleware import is_automatic
 from notmodified.records.databases import all_tables
@@ -38,8 +40,38 @@ class Command(BaseCommand):
         )
         explain.add_argument("--json", action="store_true", help="for machines")
 
+        audit = topics.add_parser("audit", help="whether pages are what their records say")
+        audit.add_argument("url", nargs="*", help="paths, or addresses of the site's")
+        audit.add_argument("--all", action="store_true", help="all that take no parameters")
+        audit.add_argument("--user", help="the name of somebody who is logged in")
+        audit.add_argument("--times", type=int, default=3, help="how often each is compared")
+        audit.add_argument("--json", action="store_true", help="for machines")
+        audit.add_argument("--forget", action="store_true", help="what was found is mended")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        {"triggers": self._triggers, "explain": self._explain}[options["topic"]](options)
+        topics = {"triggers": self._triggers, "explain": self._explain, "audit": self._audit}
+        topics[options["topic"]](options)
+
+    def _audit(self, options: dict[str, Any]) -> None:
+        if options["forget"]:
+            forget_findings()
+        urls = [*options["url"], *(auditing.all_urls() if options["all"] else ())]
+        if not urls:
+            if options["forget"]:
+                return
+            raise CommandError("Say which: audit /some/page/, or audit --all.")
+        try:
+            found = [
+                auditing.audit(url, times=options["times"], user=options["user"]) for url in urls
+            ]
+        except explaining.UnknownUserError as error:
+            raise CommandError(str(error)) from None
+        if options["json"]:
+            self.stdout.write(json.dumps([asdict(one) for one in found], indent=2))
+        else:
+            show.findings(found, self.stdout)
+        if any(one.outcome == auditing.DIFFERS for one in found):
+            raise CommandError("Something shapes a page that nobody sees: see never_recorded.")
 
     def _explain(self, options: dict[str, Any]) -> None:
         headers = [header.partition(":") for header in options["header"]]
