@@ -177,8 +177,9 @@ class TestWhatOthersKnow:
         assert "an audit has found another page" in answer.headers["Cache-Status"]
 
     def test_a_cache_that_does_not_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(audit, "caches", {})
-        assert check_findings() == []
+        with monkeypatch.context() as patched:
+            patched.setattr(audit, "caches", {})
+            assert check_findings() == []
 
 
 def run(*arguments: str) -> str:
