@@ -27,6 +27,7 @@ class Cause(Enum):
     WRITE = "it writes"
     TIME = "it uses the time in a way that holds for no while"
     CHANCE = "it takes a random value"
+    INVISIBLE = "it reaches code that uses what nobody can see"
     OUTSIDE = "it uses a file, the network or another program"
     CACHE = "it writes to a cache, or reads what cannot be read again"
     REQUEST = "it reads of the request what cannot be compared"

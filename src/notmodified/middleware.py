@@ -31,6 +31,7 @@ from notmodified.exchange.automatic import Automatic
 from notmodified.exchange.conditions import altered, concluded
 from notmodified.http.entity_tags import EntityTag
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Altered, Representation
+from notmodified.reads.inspection import profiled
 from notmodified.reads.recorder import recording
 from notmodified.reasons import Reason, given
 from notmodified.records.first_seen import first_seen
@@ -68,7 +69,7 @@ class NotModifiedMiddleware:
             return answer
         request.META[answers.MIDDLEWARE_FLAG] = True
         recorder = automatic.begin()
-        with recording(recorder):
+        with recording(recorder), profiled(request.path):
             response = self._get_response(request)
             recorder.held = response.streaming
         return self._finished(request, response, begun, automatic)

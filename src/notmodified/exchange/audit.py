@@ -13,9 +13,9 @@ Rules of this module:
 
 from __future__ import annotations
 
-import random
 import time
 from contextvars import ContextVar
+from random import random as chance
 from typing import Any, Final
 
 from django.core.cache import caches
@@ -41,7 +41,7 @@ def is_due() -> bool:
         _ORDERED.set(False)
         return True
     rate = conf.current().AUDIT
-    return rate > 0 and random.random() < rate
+    return rate > 0 and chance() < rate
 
 
 def order() -> None:

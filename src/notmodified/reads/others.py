@@ -22,7 +22,7 @@ from django.template.loaders import cached, filesystem
 from django.utils import crypto
 
 from notmodified.causes import Cause
-from notmodified.reads import caches, clock
+from notmodified.reads import caches, clock, inspection
 from notmodified.reads.inputs import note_uses_of_sessions
 from notmodified.reads.patching import Instead, replace_function, replace_method
 from notmodified.reads.recorder import current, unrecorded, unseen
@@ -33,6 +33,7 @@ def install() -> None:
     if hasattr(crypto, "_notmodified_noted"):
         return
     clock.install()
+    inspection.install()
     replace_function(crypto.get_random_string, _noting(Cause.CHANCE, "a random value"))
     replace_function(defaultfilters.random, _noting(Cause.CHANCE, "a random value"))
     replace_method(defaulttags.LoremNode, "render", _noting(Cause.CHANCE, "a random value"))

@@ -47,9 +47,9 @@ def place() -> str | None:
                 return template
         whose = _whose(code.co_filename)
         if whose is _Whose.THE_PROJECT_S:
-            return f"{_short(code.co_filename)}:{frame.f_lineno}"
+            return f"{short(code.co_filename)}:{frame.f_lineno}"
         if whose is _Whose.A_PACKAGE_S and found is None:
-            found = f"{_short(code.co_filename)}:{frame.f_lineno}"
+            found = f"{short(code.co_filename)}:{frame.f_lineno}"
         frame = frame.f_back
     return found
 
@@ -75,6 +75,11 @@ _DIRECTORIES: Final = [
 """The first that a file is in says whose it is: those of packages are in that of Python."""
 
 
+def is_library(filename: str) -> bool:
+    """Whether a file is Python's own, Django's, or this package's."""
+    return _whose(filename) is _Whose.NOBODY_S
+
+
 @lru_cache(maxsize=4096)
 def _whose(filename: str) -> _Whose:
     if filename.startswith("<"):
@@ -86,7 +91,8 @@ def _whose(filename: str) -> _Whose:
 
 
 @lru_cache(maxsize=4096)
-def _short(filename: str) -> str:
+def short(filename: str) -> str:
+    """The name of a file, below the working directory or that of packages."""
     for directory, whose in _DIRECTORIES:
         if whose is _Whose.A_PACKAGE_S and filename.startswith(directory):
             return filename.removeprefix(directory)

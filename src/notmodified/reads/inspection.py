@@ -1,0 +1,207 @@
+"""Code that uses what cannot be seen while it runs (the clock, chance, the environment, the state
+of files) is known by what is written in it.
+
+Rules of this module:
+
+- Each piece of code is looked at when a response first reaches it, by what its names stand for. If
+  it uses such a thing, whatever reaches it is not recorded, whether it comes to that line or not.
+- On Python 3.12 and later nothing is paid for code that was found harmless (``sys.monitoring``, PEP
+  669). Before, the first renders of each path are profiled, and then one of several: a branch that
+  is first taken in between is seen later.
+- Python's own library, Django and drivers of databases are taken to be harmless: what they give of
+  such things is noticed where it is asked for.
+- What comes as an argument or an attribute of an object is not seen; that is the audit's.
+"""
+
+from __future__ import annotations
+
+import datetime
+import dis
+import os
+import random
+import secrets
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from types import CodeType, FrameType, ModuleType
+from typing import Any, Final
+
+from notmodified.causes import Cause
+from notmodified.reads.places import is_library, short
+from notmodified.reads.recorder import unseen
+from notmodified.reasons import logger
+
+_TOOLS: Final = (4, 3)
+"""Numbers of tools that nobody else is known to use."""
+
+_HARMLESS: Final = frozenset(
+    {
+        *(
+            "asgiref",
+            "psycopg",
+            "psycopg_binary",
+            "psycopg_pool",
+            "psycopg_c",
+            "MySQLdb",
+            "sqlglot",
+        ),
+        *("sqlparse", "redis", "valkey", "gunicorn", "uvicorn", "granian", "whitenoise"),
+    }
+)
+"""Packages that measure time, and show it to nobody."""
+
+FIRST: Final = 3
+"""So many recordings of a path are profiled, where there is no monitoring; then …"""
+ONE_OF: Final = 16
+"""… one of so many."""
+
+
+def _invisible() -> dict[int, str]:
+    """What is not seen, by identity, and its name."""
+    found: dict[int, str] = {}
+
+    def add(holder: Any, names: Any) -> None:
+        for name in names:
+            if hasattr(holder, name):
+                found[id(getattr(holder, name))] = f"{holder.__name__}.{name}"
+
+    add(time, ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"))
+    add(time, ("process_time", "localtime", "gmtime", "ctime", "asctime", "strftime"))
+    add(random, (name for name in random.__all__ if not isinstance(getattr(random, name), type)))
+    add(secrets, secrets.__all__)
+    add(uuid, ("uuid1", "uuid4", "uuid6", "uuid7"))
+    add(os, ("environ", "environb", "getenv", "getloadavg", "lstat", "stat", "times", "urandom"))
+    add(os.path, ("exists", "lexists", "isfile", "isdir", "islink", "getsize"))
+    add(os.path, ("getatime", "getctime", "getmtime"))
+    return found
+
+
+_INVISIBLE: Final = _invisible()
+_OF_CLASSES: Final[dict[Any, frozenset[str]]] = {
+    datetime.datetime: frozenset({"now", "utcnow", "today"}),
+    datetime.date: frozenset({"today"}),
+}
+_UNKNOWN: Final = object()
+_LOADS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
+_LOADS_LOCAL: Final = frozenset({"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW", "LOAD_DEREF"})
+_STORES_LOCAL: Final = frozenset({"STORE_FAST", "STORE_DEREF"})
+_KEEPS: Final = frozenset({"CACHE", "COPY", "EXTENDED_ARG", "PRECALL", "PUSH_NULL"})
+
+
+def uses(code: CodeType, names: Mapping[str, Any]) -> str | None:
+    """The first thing in `code` that is not seen, if there is one. `names` are its globals."""
+    known: dict[str, Any] = {}
+    last: Any = _UNKNOWN
+    module: Any = _UNKNOWN
+    for one in dis.get_instructions(code):
+        if one.opname in _LOADS:
+            last = names.get(str(one.argval), _UNKNOWN)
+        elif one.opname in _LOADS_LOCAL:
+            last = known.get(str(one.argval), _UNKNOWN)
+        elif one.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            methods = _OF_CLASSES.get(last) if isinstance(last, type) else None
+            if methods is not None and one.argval in methods:
+                return f"{last.__name__}.{one.argval}()"
+            last = _of_module(last, str(one.argval))
+        elif one.opname == "IMPORT_NAME":
+            last = module = sys.modules.get(str(one.argval), _UNKNOWN)
+        elif one.opname == "IMPORT_FROM":
+            last = _of_module(module, str(one.argval))
+        elif one.opname in _STORES_LOCAL:
+            known[str(one.argval)] = last
+            last = _UNKNOWN
+        elif one.opname not in _KEEPS:
+            last = _UNKNOWN
+        if id(last) in _INVISIBLE:
+            return _INVISIBLE[id(last)]
+    return None
+
+
+def _of_module(holder: Any, name: str) -> Any:
+    return vars(holder).get(name, _UNKNOWN) if isinstance(holder, ModuleType) else _UNKNOWN
+
+
+def _found_in(code: CodeType, frame: FrameType) -> str | None:
+    """What `code`, which `frame` is about to run, uses that is not seen; ``None`` for harmless."""
+    if is_library(code.co_filename):
+        return None
+    if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _HARMLESS:
+        return None
+    try:
+        used = uses(code, frame.f_globals)
+    except Exception:  # code that is put together by others
+        logger.exception("code that could not be inspected: %s", code)
+        used = "what could not be inspected"
+    if used is None:
+        return None
+    return f"{used}, in {short(code.co_filename)}:{code.co_firstlineno}"
+
+
+_MONITORS: Final = sys.version_info >= (3, 12)
+_known: Final[dict[CodeType, Any]] = {}
+"""What was found in code that will be reached again."""
+
+
+def _reached(code: CodeType, frame: FrameType) -> bool:
+    """Note that a response has come to `code`. Whether it needs to be noted again."""
+    found = _known.get(code, _UNKNOWN)
+    if found is _UNKNOWN:
+        found = _found_in(code, frame)
+        if found is not None or not _MONITORS:
+            _known[code] = found
+    if found is None:
+        return False
+    unseen(Cause.INVISIBLE, found)
+    return True
+
+
+def install() -> None:
+    """Have every piece of code inspected from now on."""
+    if not _MONITORS:
+        return
+    monitoring: Any = getattr(sys, "monitoring")  # noqa: B009 (not there before)
+    tool = next((tool for tool in _TOOLS if monitoring.get_tool(tool) is None), None)
+    if tool is None:
+        logger.warning("code is not inspected: others monitor it; the audit has to do")
+        return
+
+    def started(code: CodeType, offset: int) -> Any:
+        return None if _reached(code, sys._getframe(1)) else monitoring.DISABLE
+
+    monitoring.use_tool_id(tool, "notmodified")
+    for event in (monitoring.events.PY_START, monitoring.events.PY_RESUME):
+        monitoring.register_callback(tool, event, started)
+    monitoring.set_events(tool, monitoring.events.PY_START | monitoring.events.PY_RESUME)
+
+
+class profiled:
+    """Inspect what runs inside, on Python before 3.12, if it is the turn of `path`."""
+
+    __slots__ = ("_before", "_path")
+
+    _turns: Final[Counter[str]] = Counter()
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        if _MONITORS:
+            return
+        if len(self._turns) > 10_000:
+            self._turns.clear()
+        self._turns[self._path] += 1
+        turn = self._turns[self._path]
+        self._before = sys.getprofile()
+        if self._before is None and (turn <= FIRST or turn % ONE_OF == 0):
+            sys.setprofile(_profile)
+
+    def __exit__(self, *ignored: object) -> None:
+        if not _MONITORS and sys.getprofile() is _profile:
+            sys.setprofile(None)
+
+
+def _profile(frame: FrameType, event: str, argument: object) -> None:
+    if event == "call":
+        _reached(frame.f_code, frame)

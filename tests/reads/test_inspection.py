@@ -1,0 +1,191 @@
+"""Code that uses what nobody sees is found by what is written in it, and what reaches it is not
+recorded."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import random
+import secrets
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date
+from datetime import datetime as now_class
+from os import environ, path
+from random import choice
+from time import time as seconds
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from django.urls import path as url
+from django.utils import timezone
+
+from notmodified.reads import inspection
+from notmodified.reads.inspection import uses
+from notmodified.recording import fresh_for
+from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor, counted
+
+
+def by_import() -> Any:
+    from datetime import datetime
+
+    return datetime.now().year
+
+
+def by_module_import() -> Any:
+    import time as clock
+
+    return clock.time()
+
+
+INVISIBLE: dict[str, Callable[[], Any]] = {
+    "datetime.now()": lambda: datetime.datetime.now().year,
+    "datetime.today()": lambda: now_class.today().year,
+    "date.today()": lambda: date.today().year,
+    "time.time": lambda: time.time() and 1,
+    "by name": lambda: seconds() and 1,
+    "perf_counter": lambda: time.perf_counter() and 1,
+    "strftime": lambda: time.strftime("%Y"),
+    "random": lambda: random.random() and 1,
+    "choice": lambda: choice([1]),
+    "token_hex": lambda: len(secrets.token_hex(4)),
+    "uuid4": lambda: len(str(uuid.uuid4())),
+    "environ": lambda: os.environ.get("NOBODY_SETS_THIS"),
+    "environ by name": lambda: environ.get("NOBODY_SETS_THIS"),
+    "getenv": lambda: os.getenv("NOBODY_SETS_THIS"),
+    "stat": lambda: os.stat(__file__).st_size,
+    "exists": lambda: os.path.exists(__file__),
+    "exists of path": lambda: path.exists(__file__),
+    "an import inside": by_import,
+    "a module's import inside": by_module_import,
+    "an argument": lambda: max(1, 2, key=lambda one: random.random()) and 1,
+}
+SEEN: dict[str, Callable[[], Any]] = {
+    "Django's now": lambda: timezone.now().year,
+    "a time of its own": lambda: datetime.datetime(2026, 1, 1).year,
+    "from text": lambda: datetime.date.fromisoformat("2026-01-01"),
+    "the name of a file": lambda: os.path.basename(__file__),
+    "sorting": lambda: sorted([3, 1]),
+    "an attribute of that name": lambda: timezone.timedelta(days=1).days,
+}
+VIEW: list[Callable[[], Any]] = []
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(str(VIEW[0]()))
+
+
+urlpatterns = [
+    url("", counted(page)),
+    url("fresh/", fresh_for(60)(counted(page))),
+]
+
+
+@pytest.fixture
+def site(log: None) -> Iterator[None]:
+    RUNS.clear()
+    inspection.profiled._turns.clear()
+    with override_settings(
+        ROOT_URLCONF=__name__,
+        MIDDLEWARE=DEFAULT_MIDDLEWARE,
+        NOTMODIFIED={"CACHE_STATUS": True},
+    ):
+        yield
+
+
+@pytest.mark.parametrize("name", INVISIBLE)
+def test_it_is_found_in_code(name: str) -> None:
+    if name != "an argument":  # it stands in a function of its own
+        assert uses(INVISIBLE[name].__code__, globals()) is not None
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_what_is_harmless_is_not(name: str) -> None:
+    assert uses(SEEN[name].__code__, globals()) is None
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("name", INVISIBLE)
+def test_what_reaches_it_is_not_recorded(name: str) -> None:
+    VIEW[:] = [INVISIBLE[name]]
+    visitor = Visitor()
+    for _ in range(2):
+        answer = visitor.get("/")
+    assert RUNS["/"] == 2
+    assert "(INVISIBLE)" in answer.headers["Cache-Status"]
+    assert "tests/reads/test_inspection.py:" in answer.headers["Cache-Status"]
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("name", SEEN)
+def test_what_is_harmless_is_recorded(name: str) -> None:
+    VIEW[:] = [SEEN[name]]
+    visitor = Visitor()
+    visitor.get("/")
+    assert visitor.is_answered_without_view("/")
+
+
+@pytest.mark.usefixtures("site")
+def test_a_branch_that_is_taken_later() -> None:
+    later: list[Callable[[], Any]] = []
+
+    def branch() -> Any:
+        return later[0]() if later else "nothing yet"
+
+    VIEW[:] = [branch]
+    visitor = Visitor()
+    visitor.get("/")
+    later.append(lambda: random.random() and 1)
+    assert "(INVISIBLE)" in Visitor().client.get("/").headers["Cache-Status"]
+
+
+@pytest.mark.usefixtures("site")
+def test_a_generator_that_was_begun_before() -> None:
+    def numbers() -> Iterator[float]:
+        while True:
+            yield random.random() and 1
+
+    generator = numbers()
+    next(generator)
+    VIEW[:] = [lambda: next(generator)]
+    assert "(INVISIBLE)" in Visitor().get("/").headers["Cache-Status"]
+
+
+@pytest.mark.usefixtures("site")
+def test_a_view_may_say_for_how_long_it_is_right() -> None:
+    VIEW[:] = [INVISIBLE["datetime.now()"]]
+    visitor = Visitor()
+    visitor.get("/fresh/")
+    assert visitor.is_answered_without_view("/fresh/")
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there it costs nothing")
+def test_only_some_renders_are_profiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiled = []
+    monkeypatch.setattr(
+        inspection, "_profile", lambda frame, event, argument: profiled.append(event)
+    )
+    counts = []
+    VIEW[:] = [SEEN["sorting"]]
+    for _ in range(inspection.ONE_OF):
+        profiled.clear()
+        Visitor().client.get("/")
+        counts.append(bool(profiled))
+    assert counts == [True] * 3 + [False] * 12 + [True]
+
+
+def test_a_defect_would_be_found(monkeypatch: pytest.MonkeyPatch, log: None) -> None:
+    monkeypatch.setattr(inspection, "_reached", lambda code, frame: False)
+    monkeypatch.setattr(inspection, "unseen", lambda cause, what: None)
+    with (
+        override_settings(
+            ROOT_URLCONF=__name__, MIDDLEWARE=DEFAULT_MIDDLEWARE, NOTMODIFIED={"CACHE_STATUS": True}
+        ),
+        pytest.raises(AssertionError),
+    ):
+        test_what_reaches_it_is_not_recorded("time.time")
