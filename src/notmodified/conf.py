@@ -18,6 +18,7 @@ from django.dispatch import receiver
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "WATCH": (list, tuple),
+    "HARMLESS": (list, tuple),
     "LEDGER": (str, type(None)),
     "AUDIT": (int, float),
 }
@@ -76,6 +77,10 @@ class Settings:
     NEVER_CACHE: str = "respect"
     """What becomes of responses that Django's ``never_cache`` forbids to store, as all of its admin
     are: ``"respect"``, or ``"revalidate"``: the client may store them, and asks each time."""
+
+    HARMLESS: tuple[str, ...] | list[str] = ()
+    """Modules and functions ("shop.timing", "shop.views.Page.dispatch") that use the clock, chance,
+    the environment or the state of files, and show it to nobody."""
 
     AUDIT: float = 0.001
     """The fraction of answers from records for which the view is run all the same, to compare what

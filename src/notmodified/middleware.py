@@ -69,7 +69,7 @@ class NotModifiedMiddleware:
             return answer
         request.META[answers.MIDDLEWARE_FLAG] = True
         recorder = automatic.begin()
-        with recording(recorder), profiled(request.path):
+        with recording(recorder), profiled(request.path, recorder):
             response = self._get_response(request)
             recorder.held = response.streaming
         return self._finished(request, response, begun, automatic)

@@ -113,9 +113,9 @@ def test_what_is_harmless_is_not(name: str) -> None:
 def test_what_reaches_it_is_not_recorded(name: str) -> None:
     VIEW[:] = [INVISIBLE[name]]
     visitor = Visitor()
-    for _ in range(2):
+    for _ in range(5):
         answer = visitor.get("/")
-    assert RUNS["/"] == 2
+    assert RUNS["/"] == 5
     assert "(INVISIBLE)" in answer.headers["Cache-Status"]
     assert "tests/reads/test_inspection.py:" in answer.headers["Cache-Status"]
 
@@ -153,6 +153,18 @@ def test_a_generator_that_was_begun_before() -> None:
     next(generator)
     VIEW[:] = [lambda: next(generator)]
     assert "(INVISIBLE)" in Visitor().get("/").headers["Cache-Status"]
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("name", ["", ".by_import"])
+def test_what_the_site_says_is_harmless(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "_known", {})
+    with override_settings(NOTMODIFIED={"HARMLESS": [__name__ + name]}):
+        code = by_import.__code__.replace(co_firstlineno=1_000)  # nobody has looked at it yet
+        VIEW[:] = [type(by_import)(code, globals())]
+        visitor = Visitor()
+        visitor.get("/")
+        assert visitor.is_answered_without_view("/")
 
 
 @pytest.mark.usefixtures("site")

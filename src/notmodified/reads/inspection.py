@@ -28,9 +28,10 @@ from collections.abc import Mapping
 from types import CodeType, FrameType, ModuleType
 from typing import Any, Final
 
+from notmodified import conf
 from notmodified.causes import Cause
 from notmodified.reads.places import is_library, short
-from notmodified.reads.recorder import unseen
+from notmodified.reads.recorder import Recorder, unseen
 from notmodified.reasons import logger
 
 _TOOLS: Final = (4, 3)
@@ -51,6 +52,13 @@ _HARMLESS: Final = frozenset(
     }
 )
 """Packages that measure time, and show it to nobody."""
+
+_SHOW_NOBODY: Final = frozenset(
+    {
+        "wagtail.log_actions.LogContext.__init__",  # a number for what is written while it is open
+    }
+)
+"""Functions of packages that people use, which take such a thing and show it to nobody."""
 
 FIRST: Final = 3
 """So many recordings of a path are profiled, where there is no monitoring; then …"""
@@ -127,7 +135,11 @@ def _found_in(code: CodeType, frame: FrameType) -> str | None:
     """What `code`, which `frame` is about to run, uses that is not seen; ``None`` for harmless."""
     if is_library(code.co_filename):
         return None
-    if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _HARMLESS:
+    module = str(frame.f_globals.get("__name__", ""))
+    if module.partition(".")[0] in _HARMLESS:
+        return None
+    name = f"{module}.{code.co_qualname}"
+    if name in _SHOW_NOBODY or name in conf.current().HARMLESS or module in conf.current().HARMLESS:
         return None
     try:
         used = uses(code, frame.f_globals)
@@ -136,7 +148,7 @@ def _found_in(code: CodeType, frame: FrameType) -> str | None:
         used = "what could not be inspected"
     if used is None:
         return None
-    return f"{used}, in {short(code.co_filename)}:{code.co_firstlineno}"
+    return f"{used} in {code.co_qualname} ({short(code.co_filename)}:{code.co_firstlineno})"
 
 
 _MONITORS: Final = sys.version_info >= (3, 12)
@@ -177,14 +189,15 @@ def install() -> None:
 
 
 class profiled:
-    """Inspect what runs inside, on Python before 3.12, if it is the turn of `path`."""
+    """Inspect what runs inside, on Python before 3.12, if it is the turn of `path`. As long as
+    something is found there, it is its turn each time."""
 
-    __slots__ = ("_before", "_path")
+    __slots__ = ("_path", "_recorder")
 
     _turns: Final[Counter[str]] = Counter()
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, recorder: Recorder) -> None:
+        self._path, self._recorder = path, recorder
 
     def __enter__(self) -> None:
         if _MONITORS:
@@ -193,13 +206,15 @@ class profiled:
             self._turns.clear()
         self._turns[self._path] += 1
         turn = self._turns[self._path]
-        self._before = sys.getprofile()
-        if self._before is None and (turn <= FIRST or turn % ONE_OF == 0):
+        if sys.getprofile() is None and (turn <= FIRST or turn % ONE_OF == 0):
             sys.setprofile(_profile)
 
     def __exit__(self, *ignored: object) -> None:
         if not _MONITORS and sys.getprofile() is _profile:
             sys.setprofile(None)
+            found = self._recorder.reason
+            if found is not None and found.cause is Cause.INVISIBLE:
+                self._turns[self._path] = 0
 
 
 def _profile(frame: FrameType, event: str, argument: object) -> None:
