@@ -108,15 +108,20 @@ def _methods(alias: str, backend: Any) -> dict[str, Callable[..., Any]]:
         if name.startswith("_") or not callable(method):
             continue
         if name in ours:
-            found[name] = _for_views(getattr(backend, name), ours[name])
+            found[name] = _for_views(_late(backend, name), ours[name])
         elif name in _WRITES and not _is_async_of_django(name, method):
             found[name] = _for_views(
-                getattr(backend, name), _saying("a write to a cache", backend, name)
+                _late(backend, name), _saying("a write to a cache", backend, name)
             )
         elif method is not getattr(BaseCache, name, None) and name not in _BY_OTHERS:
             what = f"a cache's {name}()"
-            found[name] = _for_views(getattr(backend, name), _saying(what, backend, name))
+            found[name] = _for_views(_late(backend, name), _saying(what, backend, name))
     return found
+
+
+def _late(backend: Any, name: str) -> Callable[..., Any]:
+    """A method of `backend` as its class has it when it is called."""
+    return lambda *args, **kwargs: getattr(type(backend), name)(backend, *args, **kwargs)
 
 
 def _is_async_of_django(name: str, method: Any) -> bool:
@@ -140,7 +145,7 @@ def _for_views(original: Callable[..., Any], noted: Callable[..., Any]) -> Calla
 
 
 def _saying(what: str, backend: Any, name: str) -> Callable[..., Any]:
-    method = getattr(backend, name)
+    method = _late(backend, name)
 
     def noted(*args: Any, **kwargs: Any) -> Any:
         unseen(Cause.CACHE, what)
@@ -151,9 +156,9 @@ def _saying(what: str, backend: Any, name: str) -> Callable[..., Any]:
 
 
 def _ours(alias: str, backend: Any) -> dict[str, Callable[..., Any]]:
-    get, get_many, has_key = backend.get, backend.get_many, backend.has_key
+    get, get_many, has_key = (_late(backend, name) for name in ("get", "get_many", "has_key"))
     write = _saying("a write to a cache", backend, "set")
-    write_again, write_many_again = backend.set, backend.set_many
+    write_again, write_many_again = _late(backend, "set"), _late(backend, "set_many")
     write_many = _saying("a write to a cache", backend, "set_many")
 
     def noted_get(key: Any, default: Any = None, version: int | None = None) -> Any:
