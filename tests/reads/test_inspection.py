@@ -4,6 +4,7 @@ recorded."""
 from __future__ import annotations
 
 import datetime
+import importlib
 import os
 import random
 import secrets
@@ -32,6 +33,7 @@ from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor, counted
 
 def by_import() -> Any:
     from datetime import datetime
+import importlib
 
     return datetime.now().year
 
@@ -165,6 +167,16 @@ def test_what_the_site_says_is_harmless(name: str, monkeypatch: pytest.MonkeyPat
         visitor = Visitor()
         visitor.get("/")
         assert visitor.is_answered_without_view("/")
+
+
+@pytest.mark.usefixtures("site")
+def test_what_runs_while_a_module_is_imported(tmp_path: Any, monkeypatch: Any) -> None:
+    (tmp_path / "imported_late.py").write_text("import os\nHOME = os.environ.get('NOBODY')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    VIEW[:] = [lambda: importlib.import_module("imported_late").HOME]
+    visitor = Visitor()
+    visitor.get("/")
+    assert visitor.is_answered_without_view("/")
 
 
 @pytest.mark.usefixtures("site")

@@ -10,6 +10,7 @@ Rules of this module:
   is first taken in between is seen later.
 - Python's own library, Django and drivers of databases are taken to be harmless: what they give of
   such things is noticed where it is asked for.
+- What runs while a module is imported is part of starting the program.
 - What comes as an argument or an attribute of an object is not seen; that is the audit's.
 """
 
@@ -30,7 +31,7 @@ from typing import Any, Final
 
 from notmodified import conf
 from notmodified.causes import Cause
-from notmodified.reads.places import is_library, short
+from notmodified.reads.places import is_importing, is_library, short
 from notmodified.reads.recorder import Recorder, unseen
 from notmodified.reasons import logger
 
@@ -165,7 +166,8 @@ def _reached(code: CodeType, frame: FrameType) -> bool:
             _known[code] = found
     if found is None:
         return False
-    unseen(Cause.INVISIBLE, found)
+    if not is_importing(frame):
+        unseen(Cause.INVISIBLE, found)
     return True
 
 

@@ -25,6 +25,7 @@ from notmodified.causes import Cause
 from notmodified.reads import caches, clock, inspection
 from notmodified.reads.inputs import note_uses_of_sessions
 from notmodified.reads.patching import Instead, replace_function, replace_method
+from notmodified.reads.places import is_importing
 from notmodified.reads.recorder import current, unrecorded, unseen
 
 
@@ -114,7 +115,6 @@ _EVENTS: Final = {
     "sqlite3.connect": "a connection of its own to a database",
     **dict.fromkeys(("subprocess.Popen", "os.system", "os.posix_spawn"), "another program"),
 }
-_IMPORTS: Final = ("<frozen importlib", "<frozen zipimport")
 _CODE: Final = (".mo", ".pyc")
 """Endings of files that are part of the program, and are read once."""
 
@@ -126,7 +126,7 @@ def _note_files_and_network() -> None:
         what = _EVENTS.get(event)
         if what is None or current() is None:
             return
-        if sys._getframe(1).f_code.co_filename.startswith(_IMPORTS):
+        if is_importing(sys._getframe(1)):
             return
         if event == "open" and str(arguments[0]).endswith(_CODE):
             return

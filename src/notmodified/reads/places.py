@@ -80,6 +80,18 @@ def is_library(filename: str) -> bool:
     return _whose(filename) is _Whose.NOBODY_S
 
 
+_IMPORTS: Final = ("<frozen importlib", "<frozen zipimport")
+
+
+def is_importing(frame: FrameType | None) -> bool:
+    """Whether `frame` runs because a module is being imported."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(_IMPORTS):
+            return True
+        frame = frame.f_back
+    return False
+
+
 @lru_cache(maxsize=4096)
 def _whose(filename: str) -> _Whose:
     if filename.startswith("<"):
