@@ -33,7 +33,6 @@ from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor, counted
 
 def by_import() -> Any:
     from datetime import datetime
-import importlib
 
     return datetime.now().year
 
