@@ -124,9 +124,9 @@ def check_build(**kwargs: Any) -> list[checks.CheckMessage]:
         return []
     return [
         checks.Warning(
-            "NOTMODIFIED['BUILD'] is not set: a deployment that changes code or templates does "
+            "NOTMODIFIED['BUILD'] is empty: a deployment that changes code or templates does "
             "not change the tags of explicit validators.",
-            hint="Set it to the release or the commit, e.g. from an environment variable.",
+            hint="Leave it out, or set it to the release or the commit.",
             id="notmodified.W003",
         )
     ]

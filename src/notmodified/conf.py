@@ -55,8 +55,9 @@ class Settings:
     """Models ("app.Model") whose writes through Django replace tokens; `token` needs them named
     here, because every process that writes must know."""
 
-    BUILD: str = ""
-    """Names the running code and templates (a release, a commit); part of every computed tag."""
+    BUILD: str = "auto"
+    """Names the running code and templates (a release, a commit); part of every computed tag.
+    ``"auto"`` is a fingerprint of them, ``""`` nothing."""
 
     CSRF: str = "normalise"
     """What the content hash does with masked CSRF tokens: ``"normalise"`` leaves the mask out of a

@@ -23,7 +23,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import get_language
 
-from notmodified import conf
+from notmodified.build import build
 from notmodified.http.entity_tags import EntityTag
 from notmodified.http.intermediaries import unmistakable
 from notmodified.http.preconditions import Representation
@@ -265,7 +265,7 @@ def _computed_tag(version: Version, variant: str) -> EntityTag:
         (get_language() or "") if settings.USE_I18N else "",
         # Its str() need not tell its offset, nor need zones that are equal have one name.
         repr(timezone.get_current_timezone()) if settings.USE_TZ else "",
-        conf.current().BUILD,
+        build(),
     )
 
 

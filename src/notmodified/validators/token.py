@@ -25,7 +25,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest
 
-from notmodified import conf
+from notmodified.build import build
 from notmodified.ledger.store import StoreError
 from notmodified.reasons import logger
 from notmodified.validators.base import ABSENT, UNKNOWN, Validator, Version, digest, name_of
@@ -169,16 +169,16 @@ class token(Validator):
         kwargs: dict[str, Any],
     ) -> _Page:
         # Another release may make the page of other things.
-        build = conf.current().BUILD
+        release = build()
         database = identity(connection)
         varied = "" if self._vary is None else str(self._vary(request, *args, **kwargs))
         names = tuple(sorted(kwargs))
         values = *args, *[kwargs[name] for name in names]
         types = tuple([type(value) for value in values])
         if _TELLING.issuperset(types):
-            return build, database, varied, names, types, values
+            return release, database, varied, names, types, values
         try:
-            return build, database, varied, names, (), (identity_of_values(values),)
+            return release, database, varied, names, (), (identity_of_values(values),)
         except NoIdentityError as error:
             raise TypeError(
                 f"token() of {self._name} cannot tell pages apart by the view's parameter "
