@@ -32,7 +32,7 @@ from notmodified.exchange.conditions import altered, concluded
 from notmodified.http.entity_tags import EntityTag
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Altered, Representation
 from notmodified.reads.inspection import profiled
-from notmodified.reads.recorder import recording
+from notmodified.reads.recorder import current, recording
 from notmodified.reasons import Reason, given
 from notmodified.records.first_seen import first_seen
 from notmodified.records.headers import resource_of
@@ -61,6 +61,9 @@ class NotModifiedMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self._is_async:
             return self._acall(request)
+        if current() is not None:  # a view asks for another page, which becomes part of its own
+            inner: HttpResponseBase = self._get_response(request)
+            return inner
         begun = time.time()
         automatic = Automatic(request)
         record = automatic.found()
@@ -75,6 +78,9 @@ class NotModifiedMiddleware:
         return self._finished(request, response, begun, automatic)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        if current() is not None:
+            inner: HttpResponseBase = await self._get_response(request)
+            return inner
         begun = time.time()
         automatic = Automatic(request)
         record = automatic.found()

@@ -195,7 +195,7 @@ class TestSessions:
         visitor = member("ada")
         for _ in range(3):
             answer = visitor.get("/basket/")
-        assert "not recorded: a write" in answer.headers["Cache-Status"]
+        assert "not recorded" in answer.headers["Cache-Status"]
         assert RUNS["/basket/"] == 3
 
     @override_settings(SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies")

@@ -29,7 +29,7 @@ from notmodified import conf
 from notmodified.causes import Cause, Objection
 from notmodified.exchange import answers, audit, streams, variants
 from notmodified.exchange.conditions import altered, preconditions_in
-from notmodified.exchange.surroundings import surroundings
+from notmodified.exchange.surroundings import defaults, surroundings
 from notmodified.http.caching import directives
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Representation, Verdict
 from notmodified.reads.inputs import ABOUT_NOBODY, COOKIE, Cookies, note_session, noting
@@ -118,6 +118,8 @@ class Automatic:
         """Why this request cannot be recorded from the outset."""
         if conf.current().LEDGER is None:
             return Objection(Cause.LEDGER, "there is no ledger")
+        if not conf.is_first():
+            return Objection(Cause.REQUEST, "the middleware is not first")
         if self._method not in SAFE_TO_REPEAT:
             return Objection(Cause.NOT_A_PAGE, f"the method is {self._method}")
         if has_content(self._request.META) or _has_received_content(self._request):
@@ -181,12 +183,15 @@ class Automatic:
 
         It is the end of the second in which the first record was made of all that have held until
         now. It is given to requests that come after it, so that whoever has it has seen what was
-        current then. A response that depends on inputs has none: a date cannot tell them apart.
+        current then. A response that depends on inputs has none: a date cannot tell them apart; nor
+        has one that depends on values of caches, which may come back.
         """
         recorder = self._recorder
         if recorder.reason is not None or len(recorder.reads) != 1:
             return
-        if any(kind not in ABOUT_NOBODY for kind, _ in recorder.inputs):
+        if any(kind not in ABOUT_NOBODY for kind, _ in recorder.inputs) or recorder.cached:
+            return
+        if self._surroundings is not defaults():
             return
         [read] = recorder.reads.values()
         now = int(min(snapshot.clock for snapshot in read.at.values()))

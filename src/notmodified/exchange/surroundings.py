@@ -74,10 +74,10 @@ def surroundings() -> tuple[Any, ...]:
     language = None if _is_language_chosen() else _LANGUAGE.value()
     zone = _TIME_ZONE.value()
     if language is None and zone is None:
-        return _defaults()
-    default_language, default_zone, default_name = _defaults()
+        return defaults()
+    default_language, default_zone, default_name = defaults()
     if zone is None:
-        return shared((language, default_zone, default_name))
+        return shared((language or default_language, default_zone, default_name))
     return shared((language or default_language, _Compared(zone), _name_of(zone)))
 
 
@@ -107,7 +107,8 @@ def _name_of(zone: Any) -> str:
 
 
 @cache
-def _defaults() -> tuple[Any, Any, str]:
+def defaults() -> tuple[Any, Any, str]:
+    """What is active where nobody has set anything."""
     language = trans_real.translation(settings.LANGUAGE_CODE) if settings.USE_I18N else None
     zone = timezone.get_default_timezone()
     return language, _Compared(zone), _name_of(zone)
@@ -115,5 +116,5 @@ def _defaults() -> tuple[Any, Any, str]:
 
 @receiver(setting_changed)
 def _settings_changed(**kwargs: Any) -> None:
-    _defaults.cache_clear()
+    defaults.cache_clear()
     _is_language_chosen.cache_clear()

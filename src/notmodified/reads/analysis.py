@@ -300,6 +300,12 @@ def _sides(node: exp.Expression) -> Iterator[tuple[Any, Any]]:
         pairs = [(node.this, node.expression)]
     elif isinstance(node, exp.Between):
         pairs = [(node.this, node.args["low"]), (node.this, node.args["high"])]
+        ends = [end.unnest() for _, end in pairs]
+        if not (
+            isinstance(node.this.unnest(), exp.Column)
+            or all(isinstance(end, exp.Column) for end in ends)
+        ):
+            pairs = []  # with one of them it is compared otherwise
     for one, other in pairs:
         yield one.unnest(), other.unnest()
         yield other.unnest(), one.unnest()

@@ -23,10 +23,10 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from django.core.cache import CacheHandler, caches
-from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.base import BaseCache, default_key_func
 
 from notmodified.causes import Cause
-from notmodified.reads.recorder import Recorder, current, unrecorded, unseen
+from notmodified.reads.recorder import Recorder, current, elsewhere, unrecorded, unseen
 
 _WRITES: Final = frozenset(
     {
@@ -52,12 +52,17 @@ _MISSING: Final = object()
 
 
 class Asked(NamedTuple):
-    """A question to a cache: for the value of a key, or (`only_whether`) whether there is one."""
+    """A question to a cache: for the value of a key, or (`only_whether`) whether there is one. Keys
+    and versions are texts, as which they become part of what the cache calls it."""
 
     alias: str
-    key: Any
-    version: int | None
+    key: str
+    version: str | None
     only_whether: bool = False
+
+    @classmethod
+    def of(cls, alias: str, key: Any, version: Any, *, only_whether: bool = False) -> Asked:
+        return cls(alias, str(key), None if version is None else str(version), only_whether)
 
 
 def install() -> None:
@@ -66,22 +71,30 @@ def install() -> None:
 
     def create_connection(self: Any, alias: str) -> Any:
         backend = original(self, alias)
-        for name, method in _methods(alias, backend).items():
-            setattr(backend, name, method)
+        _note_uses_of(alias, backend)
         return backend
 
     CacheHandler.create_connection = create_connection  # type: ignore[method-assign]
+    kept: Any = caches
+    for alias in kept:
+        if hasattr(kept._connections, alias):  # made while models were imported
+            _note_uses_of(alias, kept[alias])
+
+
+def _note_uses_of(alias: str, backend: Any) -> None:
+    for name, method in _methods(alias, backend).items():
+        setattr(backend, name, method)
 
 
 def are_same(values: Mapping[Asked, bytes | None]) -> bool:
     """Whether every question has the answer that it had."""
-    groups: dict[tuple[str, int | None], list[Asked]] = {}
+    groups: dict[tuple[str, str | None], list[Asked]] = {}
     for asked in values:
         groups.setdefault((asked.alias, asked.version), []).append(asked)
     try:
         with unrecorded():
             for (alias, version), group in groups.items():
-                backend = caches[alias]
+                backend: Any = caches[alias]
                 found = backend.get_many(
                     [asked.key for asked in group if not asked.only_whether], version=version
                 )
@@ -107,16 +120,25 @@ def _methods(alias: str, backend: Any) -> dict[str, Callable[..., Any]]:
         method = getattr(class_, name)
         if name.startswith("_") or not callable(method):
             continue
-        if name in ours:
+        if name in ours and backend.key_func is not default_key_func:
+            what = "a cache whose keys are made by the site"
+            found[name] = _for_views(_late(backend, name), _saying(what, backend, name))
+        elif name in ours:
             found[name] = _for_views(_late(backend, name), ours[name])
         elif name in _WRITES and not _is_async_of_django(name, method):
             found[name] = _for_views(
                 _late(backend, name), _saying("a write to a cache", backend, name)
             )
-        elif method is not getattr(BaseCache, name, None) and name not in _BY_OTHERS:
+        elif method is not getattr(BaseCache, name, None) and not (
+            name in _BY_OTHERS and _is_of_django(method)
+        ):
             what = f"a cache's {name}()"
             found[name] = _for_views(_late(backend, name), _saying(what, backend, name))
     return found
+
+
+def _is_of_django(method: Any) -> bool:
+    return str(getattr(method, "__module__", "")).startswith("django.core.cache.")
 
 
 def _late(backend: Any, name: str) -> Callable[..., Any]:
@@ -134,7 +156,10 @@ def _for_views(original: Callable[..., Any], noted: Callable[..., Any]) -> Calla
 
     def call(*args: Any, **kwargs: Any) -> Any:
         recorder = current()
-        if recorder is None or recorder.reason is not None:
+        if recorder is None:
+            elsewhere(Cause.CACHE, "a cache")
+            return original(*args, **kwargs)
+        if recorder.reason is not None:
             return original(*args, **kwargs)
         if str(sys._getframe(1).f_globals.get("__name__", "")).startswith("notmodified."):
             with unrecorded():
@@ -164,7 +189,7 @@ def _ours(alias: str, backend: Any) -> dict[str, Callable[..., Any]]:
     def noted_get(key: Any, default: Any = None, version: int | None = None) -> Any:
         with unrecorded():
             value = get(key, _MISSING, version=version)
-        _note(Asked(alias, key, version), _digest(value))
+        _note(Asked.of(alias, key, version), _digest(value))
         return default if value is _MISSING else value
 
     def noted_get_many(keys: Any, version: int | None = None) -> Any:
@@ -172,13 +197,13 @@ def _ours(alias: str, backend: Any) -> dict[str, Callable[..., Any]]:
         with unrecorded():
             found = get_many(keys, version=version)
         for key in keys:
-            _note(Asked(alias, key, version), _digest(found.get(key, _MISSING)))
+            _note(Asked.of(alias, key, version), _digest(found.get(key, _MISSING)))
         return found
 
     def noted_has_key(key: Any, version: int | None = None) -> bool:
         with unrecorded():
             found = bool(has_key(key, version=version))
-        _note(Asked(alias, key, version, only_whether=True), _whether(found))
+        _note(Asked.of(alias, key, version, only_whether=True), _whether(found))
         return found
 
     def is_there(key: Any, value: Any, version: int | None) -> bool:
@@ -186,7 +211,7 @@ def _ours(alias: str, backend: Any) -> dict[str, Callable[..., Any]]:
         recorder = current()
         if recorder is None:
             return False
-        asked = Asked(alias, key, version)
+        asked = Asked.of(alias, key, version)
         if asked not in recorder.cached:
             with unrecorded():
                 found = _digest(get(key, _MISSING, version=version))

@@ -14,15 +14,20 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from django.conf import settings
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.contrib.humanize.templatetags import humanize
 from django.core import signing
 from django.db import connections
+from django.forms import SelectDateWidget
 from django.template import defaulttags
 from django.utils import formats, timesince, timezone
+from django.utils.feedgenerator import SyndicationFeed
+from django.views.generic import dates
 
-from notmodified.reads.now import Now, NowText, end_of, is_fixed
+from notmodified.causes import Cause
+from notmodified.reads.now import Now, NowText, end_of, end_of_offset, end_of_quiet, is_fixed
 from notmodified.reads.patching import replace_function, replace_method
-from notmodified.reads.recorder import Recorder, current
+from notmodified.reads.recorder import Recorder, current, elsewhere, unrecorded, unseen
 
 _LETTERS: Final[dict[str, str | None]] = {
     **dict.fromkeys("yYL", "year"),
@@ -50,6 +55,12 @@ def install() -> None:
     replace_function(humanize.naturalday, _naturalday)
     replace_method(humanize.NaturalTimeFormatter, "string_for", _naturaltime, is_class_method=True)
     replace_method(signing.TimestampSigner, "unsign", _unsign)
+    replace_method(signing.TimestampSigner, "timestamp", _note_time)
+    replace_method(PasswordResetTokenGenerator, "_now", _note_time)
+    replace_method(SyndicationFeed, "latest_post_date", _note_time)
+    replace_function(dates.timezone_today, _note_day)
+    replace_method(dates.BaseTodayArchiveView, "get_dated_items", _note_day)
+    replace_method(SelectDateWidget, "__init__", _note_day)
     for alias in connections:
         _know_now(type(connections[alias].ops))
 
@@ -67,18 +78,21 @@ def _now_in(zone: tzinfo | None, recorder: Recorder) -> Now:
 def _now(original: Callable[[], datetime]) -> datetime:
     value = original()
     recorder = _recorder()
-    return value if recorder is None else Now.of(value, recorder, value.timestamp())
+    if recorder is None:
+        elsewhere(Cause.TIME, "the time")
+        return value
+    return Now.of(value, recorder, value.timestamp())
 
 
 def _render_now(original: Callable[..., str], node: Any, context: Any) -> str:
     recorder = _recorder()
     if recorder is not None:
-        now = _now_in(timezone.get_current_timezone() if settings.USE_TZ else None, recorder)
+        now = datetime.now(timezone.get_current_timezone() if settings.USE_TZ else None)
         letters = set(_ESCAPED.sub("", formats.get_format(node.format_string or "DATE_FORMAT")))
         for unit in {_LETTERS[letter] for letter in letters & _LETTERS.keys()}:
-            now.shows(unit)
-        if not letters.isdisjoint(_ZONE_LETTERS):
-            now.shows_offset()
+            recorder.time_shown(None if unit is None else end_of(now, unit))
+        if not letters.isdisjoint(_ZONE_LETTERS) and not is_fixed(now.tzinfo):
+            recorder.time_shown(end_of_quiet(now.timestamp(), now.tzinfo))
     return original(node, context)
 
 
@@ -87,7 +101,7 @@ def _is_ambiguous(original: Callable[[Any, Any], bool], dt: Any, tz: tzinfo) -> 
     if not isinstance(dt, Now):
         return original(dt, tz)
     if not is_fixed(tz):
-        dt.shows_offset_around(tz)
+        dt.until(end_of_quiet(dt.there.timestamp(), tz))
     return original(dt.value, tz)
 
 
@@ -99,30 +113,48 @@ def _timesince(
     *args: Any,
     **kwargs: Any,
 ) -> str:
-    recorder = _recorder()
-    if now is not None and not isinstance(now, Now):
-        return original(d, now, reversed, *args, **kwargs)
-    if isinstance(now, Now):
-        recorder, now = now.clocked, now.value  # type: ignore[assignment]
     if isinstance(d, Now):
         d.shows(None)
         d = d.value
+    if isinstance(now, Now) and now.is_plain:
+        base = now.value
+    elif isinstance(now, Now):
+        now.shows(None)
+        return original(d, now.value, reversed, *args, **kwargs)
+    elif now is not None:
+        return original(d, now, reversed, *args, **kwargs)
+    else:
+        base = _now_for(d)
+    recorder = _recorder()
     if recorder is not None:
-        then = d if isinstance(d, datetime) else datetime(d.year, d.month, d.day)
-        base = now or datetime.now(then.tzinfo if timezone.is_aware(then) else None)
-        if not isinstance(base, datetime):
-            base = datetime(base.year, base.month, base.day)
-        text = original(d, base, reversed, *args, **kwargs)
-        recorder.time_shown(
-            base.timestamp()
-            + _holds(
-                (then - base if reversed else base - then).total_seconds(),
-                reversed,
-                lambda later: original(d, base + later, reversed, *args, **kwargs) == text,
-            )
+        _note_timesince(
+            recorder, d, base, lambda at: original(d, at, reversed, *args, **kwargs), reversed
         )
-        return text
-    return original(d, now, reversed, *args, **kwargs)
+    return original(d, base, reversed, *args, **kwargs)
+
+
+def _now_for(d: Any) -> datetime:
+    """Now, as Django takes it beside `d`."""
+    aware = isinstance(d, datetime) and timezone.is_aware(d)
+    return datetime.now(d.tzinfo if aware else None)
+
+
+def _note_timesince(
+    recorder: Recorder, d: Any, base: datetime, text: Callable[[datetime], str], until: bool
+) -> None:
+    """Note for how long a text holds that tells how far `base`, which is now, is from `d`."""
+    then = d if isinstance(d, datetime) else datetime(d.year, d.month, d.day)
+    if not is_fixed(base.tzinfo):
+        recorder.time_shown(end_of_offset(base.timestamp(), base.tzinfo))
+    shown = text(base)
+
+    def is_same(later: timedelta) -> bool:
+        return text(base + later) == shown
+
+    # Months are counted from its full second.
+    for moment in (then, then.replace(microsecond=0)):
+        passed = (moment - base if until else base - moment).total_seconds()
+        recorder.time_shown(base.timestamp() + _holds(passed, until, is_same))
 
 
 def _holds(passed: float, until: bool, same: Callable[[timedelta], bool]) -> float:
@@ -154,24 +186,49 @@ def _naturalday(original: Callable[..., Any], value: Any, arg: Any = None) -> An
 
 def _naturaltime(original: Callable[..., Any], value: Any) -> Any:
     recorder = _recorder()
+    if isinstance(value, Now):
+        value.shows(None)
+        value = value.value
     if recorder is not None and isinstance(value, datetime):
         now = datetime.now(UTC if timezone.is_aware(value) else None)
         passed = (now - value).total_seconds()
         size = abs(passed)
         if size >= 86_400 - 60:
             # Its texts are those of "1 day, 2 hours ago", which timesince() puts together.
-            timesince.timesince(value, _as_now(now, recorder), reversed=passed < 0)
+            until = passed < 0
+            text = _told_by_timesince(value, until)
+            _note_timesince(recorder, value, now, text, until)
         else:
             step = 3600 if size >= 3600 else 60 if size >= 60 else 1
             left = size % step if passed < 0 else step - size % step
             recorder.time_shown(now.timestamp() + left)
+            if not is_fixed(now.tzinfo):
+                recorder.time_shown(end_of_offset(now.timestamp(), None))
     elif recorder is not None and isinstance(value, date):
         recorder.time_shown(None)
     return original(value)
 
 
-def _as_now(value: datetime, recorder: Recorder) -> Now:
-    return Now.of(value, recorder, value.timestamp())
+def _told_by_timesince(value: datetime, until: bool) -> Callable[[datetime], str]:
+    def text(at: datetime) -> str:
+        with unrecorded():
+            return timesince.timesince(value, at, reversed=until)
+
+    return text
+
+
+def _note_day(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The system's day is shown."""
+    recorder = _recorder()
+    if recorder is not None:
+        recorder.time_shown(end_of(datetime.now(), "day"))
+    return original(*args, **kwargs)
+
+
+def _note_time(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """All of the time is shown."""
+    unseen(Cause.TIME, "the time")
+    return original(*args, **kwargs)
 
 
 def _unsign(original: Callable[..., str], signer: Any, value: str, max_age: Any = None) -> str:

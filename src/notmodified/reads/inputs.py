@@ -25,7 +25,7 @@ from django.http import HttpRequest
 from django.http.request import HttpHeaders
 
 from notmodified.causes import Cause
-from notmodified.reads.recorder import Recorder
+from notmodified.reads.recorder import Recorder, current, elsewhere
 
 META: Final = "meta"
 COOKIE: Final = "cookie"
@@ -312,50 +312,64 @@ def noting(request: HttpRequest, recorder: Recorder) -> None:
 def note_session(request: HttpRequest, recorder: Recorder) -> None:
     """Note what counts of the session, once the response is complete."""
     session: Any = getattr(request, "session", None)
-    if session is None:
+    if session is None and not recorder.uses_session:
         return
     name = settings.SESSION_COOKIE_NAME
     cookie = dict.get(request.COOKIES, name)
-    if session.accessed or getattr(session, SHOWN, False):
+    if recorder.uses_session or session.accessed:
         recorder.note(COOKIE, name, cookie)
-        if _is_strange(type(session)):
-            recorder.doubt(Cause.SESSION, f"a session of {type(session).__module__}")
     else:
         recorder.note(SESSION, name, _is_kept(cookie))
 
 
-SHOWN: Final = "_notmodified_shown"
-"""An attribute of sessions that were asked for what is no access to their data."""
-
-
 def note_uses_of_sessions() -> None:
-    """Have sessions know that somebody has asked for their key, or whether they are empty."""
+    """Have sessions tell that somebody has asked for what they hold, for their key, or whether they
+    are empty."""
     from django.contrib.sessions.backends.base import SessionBase
     from django.contrib.sessions.middleware import SessionMiddleware
 
-    key: Any = SessionBase.session_key
-    is_empty = SessionBase.is_empty
+    holder: Any = SessionBase
+    data, key = holder._get_session, holder.session_key.fget
+    make_key, is_empty = holder._get_or_create_session_key, holder.is_empty
     asks_each_time = SessionMiddleware.process_response.__code__
 
-    def noted_key(self: Any) -> Any:
-        setattr(self, SHOWN, True)
-        return key.fget(self)
+    def get_data(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _use(self)
+        return data(self, *args, **kwargs)
 
-    def noted_is_empty(self: Any) -> bool:
+    def get_key(self: Any) -> Any:
+        _use(self)
+        return key(self)
+
+    def get_or_create_key(self: Any) -> Any:
+        _use(self)
+        return make_key(self)
+
+    def get_whether_empty(self: Any) -> bool:
         if sys._getframe(1).f_code is not asks_each_time:
-            setattr(self, SHOWN, True)
-        return is_empty(self)
+            _use(self)
+        return bool(is_empty(self))
 
-    SessionBase.session_key = property(noted_key)  # type: ignore[assignment]
-    SessionBase.is_empty = noted_is_empty  # type: ignore[method-assign]
+    holder._get_session = get_data
+    holder._session = property(get_data)
+    holder.session_key = property(get_key)
+    holder._get_or_create_session_key = get_or_create_key
+    holder.is_empty = get_whether_empty
+
+
+def _use(session: Any) -> None:
+    recorder = current()
+    if recorder is None:
+        elsewhere(Cause.SESSION, "a session")
+        return
+    recorder.uses_session = True
+    if recorder.reason is None and _is_strange(type(session)):
+        recorder.doubt(Cause.SESSION, f"a session of {type(session).__module__}")
 
 
 def _is_strange(class_: Any) -> bool:
     """Whether a session may be read in a way that nobody sees."""
-    loads = (class_.load, class_._get_session)
-    return any(
-        not getattr(load, "__module__", "").startswith("django.contrib.sessions.") for load in loads
-    )
+    return not str(getattr(class_.load, "__module__", "")).startswith("django.contrib.sessions.")
 
 
 def _is_kept(cookie: str | None) -> bool:

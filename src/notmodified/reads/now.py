@@ -25,9 +25,9 @@ UNITS: Final = ("year", "month", "day", "hour", "minute", "second")
 """The parts of a time that stay the same for a while, the longest first."""
 
 _CODES: Final = {
-    **dict.fromkeys("YyGC", "year"),
+    **dict.fromkeys("YyC", "year"),
     **dict.fromkeys("mbBh", "month"),
-    **dict.fromkeys("daAjwuUWVeDFx", "day"),
+    **dict.fromkeys("daAjwuUWVGgeDFx", "day"),
     **dict.fromkeys("HIpkl", "hour"),
     **dict.fromkeys("MR", "minute"),
     **dict.fromkeys("STXrs", "second"),
@@ -66,28 +66,35 @@ def end_of(value: datetime, unit: str) -> float:
     now = value.timestamp()
     ends = [end.replace(fold=fold).timestamp() for fold in (0, 1)]  # a clock may pass it twice
     found = min([one for one in ends if one > now], default=now)
-    if unit in ("hour", "minute", "second"):
-        return min(found, end_of_offset(value, found))
+    if unit in ("hour", "minute", "second") and not is_fixed(value.tzinfo):
+        return min(found, end_of_offset(now, value.tzinfo))
     return found
 
 
-def end_of_offset(value: datetime, horizon: float) -> float:
-    """The second of the clock until which the offset of the zone of `value` stays what it is, as
-    far as `horizon`, which is not so far that it could change twice."""
+def end_of_offset(begin: float, zone: Zone | None) -> float:
+    """The second of the clock until which the offset of `zone` stays what it is at `begin`, or a
+    day later. ``None`` is the system's."""
 
     def offset(second: float) -> timedelta | None:
-        there = datetime.fromtimestamp(second, value.tzinfo or UTC)
-        return there.utcoffset() if value.tzinfo else there.astimezone().utcoffset()
+        there = datetime.fromtimestamp(second, UTC).astimezone(zone)
+        return there.utcoffset()
 
-    begin = value.timestamp()
-    now = offset(begin)
-    if offset(horizon) == now:
-        return horizon
-    end = horizon
+    now, end = offset(begin), begin + _DAY
+    if offset(end) == now:
+        return end
     while end - begin > 1:
         middle = (begin + end) / 2
         begin, end = (middle, end) if offset(middle) == now else (begin, middle)
     return begin
+
+
+def end_of_quiet(begin: float, zone: Zone | None) -> float:
+    """The second of the clock until which the offset of `zone` neither changes nor has changed
+    within a few hours, so that no time is shown twice or never."""
+    before, end = begin - _AROUND, end_of_offset(begin, zone)
+    if end_of_offset(before, zone) < begin:
+        return begin
+    return end - _AROUND
 
 
 def _showing(name: str, unit: str | None) -> Any:
@@ -114,15 +121,16 @@ def _comparing(compare: Callable[[Any, Any], Any]) -> Any:
     def call(self: Now, other: object) -> Any:
         if other is self:
             return compare(self.value, self.value)
-        if not isinstance(other, datetime):
-            return NotImplemented
         if isinstance(other, Now):
             self.shows(None)
             return compare(self.value, other.value)
-        if (self.value.utcoffset() is None) == (other.utcoffset() is None):
-            zone = self.there.tzinfo if other.tzinfo is None else other.tzinfo
-            for fold in (0, 1):
-                self.until(other.replace(tzinfo=zone, fold=fold).timestamp())
+        if isinstance(other, datetime) and (
+            (self.value.utcoffset() is None) == (other.utcoffset() is None)
+        ):
+            # Of one time zone what the clocks show is compared, whatever their offsets are.
+            alike = other.tzinfo is self.value.tzinfo
+            then = other.replace(tzinfo=self.there.tzinfo) if alike else other
+            self.until(then.timestamp())
         return compare(self.value, other)
 
     return call
@@ -131,12 +139,14 @@ def _comparing(compare: Callable[[Any, Any], Any]) -> Any:
 class Now(datetime):
     """A time that is so far from now as `shift` says.
 
-    `value` is what it shows; `there` the same with its time zone, if `value` has lost that; `at`
-    is the second of the clock that now is. `clocked` is told what becomes of it.
+    `value` is what it shows; `there` the same at the offset that its time zone has now. `zone` is
+    that time zone, ``None`` for the system's; `value` may have lost it. `at` is the second of the
+    clock that now is. `clocked` is told what becomes of it.
     """
 
     value: datetime
     there: datetime
+    zone: Zone | None
     at: float
     shift: timedelta
     clocked: Clocked
@@ -144,21 +154,24 @@ class Now(datetime):
     @classmethod
     def of(cls, value: datetime, clocked: Clocked, at: float) -> Now:
         """`value`, which is now."""
-        return cls._of(value, value, timedelta(), clocked, at)
+        return cls._of(value, value.tzinfo, timedelta(), clocked, at)
 
     @classmethod
     def _of(
-        cls, value: datetime, there: datetime, shift: timedelta, clocked: Clocked, at: float
+        cls, value: datetime, zone: Zone | None, shift: timedelta, clocked: Clocked, at: float
     ) -> Now:
         self = cls.combine(value.date(), value.timetz())
-        self.value, self.there, self.shift = value, there, shift
-        self.clocked, self.at = clocked, at
+        self.value, self.zone, self.shift, self.clocked, self.at = value, zone, shift, clocked, at
+        there = value if value.tzinfo is not None else value.replace(tzinfo=zone).astimezone(zone)
+        self.there = there.replace(tzinfo=timezone(there.utcoffset() or timedelta()))
         return self
 
     def until(self, second: float) -> None:
-        """Tell that what was learned is right until this time is the `second` of the clock."""
+        """Tell that what was learned is right until this time is the `second` of the clock, and
+        its offset stays what it is."""
+        self.shows_offset()
         second -= self.shift.total_seconds()
-        if second > self.at:
+        if second >= self.at:
             self.clocked.time_shown(second)
 
     def shows(self, unit: str | None) -> None:
@@ -170,20 +183,17 @@ class Now(datetime):
 
     def shows_offset(self) -> None:
         """Tell that the offset of its time zone was shown."""
-        if not is_fixed(self.there.tzinfo):
-            self.until(end_of_offset(self.there, self.there.timestamp() + _DAY))
+        if not is_fixed(self.zone):
+            end = end_of_offset(self.there.timestamp(), self.zone)
+            self.clocked.time_shown(end - self.shift.total_seconds())
 
-    def shows_offset_around(self, zone: Zone) -> None:
-        """Tell that it was shown whether the offset of `zone` changes within a few hours."""
-        there = self.there.astimezone(zone)
-        horizon = there.timestamp() + _DAY
-        if end_of_offset(there, horizon) < horizon:
-            self.shows("second")
-        else:
-            self.until(horizon - _AROUND)
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is now itself, at an offset that stays."""
+        return not self.shift and is_fixed(self.value.tzinfo)
 
-    def _like(self, value: datetime, there: datetime, shift: timedelta = timedelta()) -> Now:
-        return self._of(value, there, self.shift + shift, self.clocked, self.at)
+    def _like(self, value: datetime, zone: Zone | None, shift: timedelta = timedelta()) -> Now:
+        return self._of(value, zone, self.shift + shift, self.clocked, self.at)
 
     year, month, day = (_showing(unit, unit) for unit in UNITS[:3])
     hour, minute, second = (_showing(unit, unit) for unit in UNITS[3:])
@@ -204,7 +214,8 @@ class Now(datetime):
     __eq__, __ne__ = _comparing(operator.eq), _comparing(operator.ne)
 
     def __hash__(self) -> int:
-        return hash(self.value)  # two that have the same are compared
+        self.shows(None)  # what is looked for by it and not found is not compared with it
+        return hash(self.value)
 
     @property
     def fold(self) -> int:
@@ -229,15 +240,17 @@ class Now(datetime):
         self.shows_offset()
         return self.value.tzname()
 
-    def astimezone(self, tz: Zone | None = None) -> Now:
-        there = self.there.astimezone(tz)
-        return self._like(there, there)
+    def astimezone(self, tz: Zone | None = None) -> Any:
+        if self.value.tzinfo is None and self.zone is not None:
+            self.shows(None)  # it has lost its zone, and is taken for one of the system's
+            return self.value.astimezone(tz)
+        return self._like(self.value.astimezone(tz), tz)
 
     def replace(self, *args: Any, **kwargs: Any) -> datetime:  # type: ignore[override]
-        """Without its time zone it is a now still, and in its other fold; else it is a plain time,
-        of which the finest part that was kept counts."""
-        if not args and (kwargs == {"tzinfo": None} or kwargs.keys() == {"fold"}):
-            return self._like(self.value.replace(**kwargs), self.there)
+        """Without its time zone it is a now still; else it is a plain time, of which the finest
+        part that was kept counts."""
+        if not args and kwargs == {"tzinfo": None}:
+            return self._like(self.value.replace(tzinfo=None), self.zone)
         parts = (*UNITS, "microsecond")
         replaced = {*parts[: len(args)], *kwargs}
         kept = [unit for unit in parts if unit not in replaced]
@@ -263,8 +276,8 @@ class Now(datetime):
         if not isinstance(other, timedelta):
             return NotImplemented
         later = self.value + other
-        if self.value is self.there and is_fixed(self.value.tzinfo):
-            return self._like(later, later, other)
+        if is_fixed(self.value.tzinfo) and is_fixed(self.zone):
+            return self._like(later, self.zone, other)
         self.shows(None)
         return later
 

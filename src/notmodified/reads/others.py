@@ -25,8 +25,8 @@ from notmodified.causes import Cause
 from notmodified.reads import caches, clock, inspection
 from notmodified.reads.inputs import note_uses_of_sessions
 from notmodified.reads.patching import Instead, replace_function, replace_method
-from notmodified.reads.places import is_importing
-from notmodified.reads.recorder import current, unrecorded, unseen
+from notmodified.reads.places import is_importing, is_library
+from notmodified.reads.recorder import anybody_records, current, unrecorded, unseen
 
 
 def install() -> None:
@@ -111,9 +111,13 @@ def _note_rows_of(model: Any, manager_class: type, name: str) -> None:
 
 _EVENTS: Final = {
     **dict.fromkeys(("open", "os.listdir", "os.scandir", "glob.glob"), "a file"),
-    **dict.fromkeys(("socket.connect", "socket.getaddrinfo", "socket.sendto"), "the network"),
+    **dict.fromkeys(("socket.connect", "socket.sendto", "socket.sendmsg"), "the network"),
+    **dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyname"), "the network"),
+    **dict.fromkeys(("socket.gethostbyaddr", "socket.getnameinfo"), "the network"),
     "sqlite3.connect": "a connection of its own to a database",
-    **dict.fromkeys(("subprocess.Popen", "os.system", "os.posix_spawn"), "another program"),
+    **dict.fromkeys(
+        ("subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"), "another program"
+    ),
 }
 _CODE: Final = (".mo", ".pyc")
 """Endings of files that are part of the program, and are read once."""
@@ -124,11 +128,11 @@ def _note_files_and_network() -> None:
 
     def audit(event: str, arguments: tuple[Any, ...]) -> None:
         what = _EVENTS.get(event)
-        if what is None or current() is None:
+        if what is None or not anybody_records():
             return
         if is_importing(sys._getframe(1)):
             return
-        if event == "open" and str(arguments[0]).endswith(_CODE):
+        if event == "open" and (str(arguments[0]).endswith(_CODE) or is_library(str(arguments[0]))):
             return
         unseen(Cause.OUTSIDE, what)
 

@@ -86,7 +86,8 @@ _IMPORTS: Final = ("<frozen importlib", "<frozen zipimport")
 def is_importing(frame: FrameType | None) -> bool:
     """Whether `frame` runs because a module is being imported."""
     while frame is not None:
-        if frame.f_code.co_filename.startswith(_IMPORTS):
+        code = frame.f_code
+        if code.co_filename.startswith(_IMPORTS) and code.co_name == "_find_and_load":
             return True
         frame = frame.f_back
     return False

@@ -79,7 +79,8 @@ class Fetched(NamedTuple):
 
 class Compared(NamedTuple):
     """A column that a parameter is compared with, for the rows of which one of some columns has the
-    value of its operand; ``None`` for all of them. `sql` asks for the next greater value."""
+    value of its operand; ``None`` for all of them. `sql` asks for the next
+    value that is not less."""
 
     parameter: int
     sql: str
@@ -88,7 +89,7 @@ class Compared(NamedTuple):
 
 class Turn(NamedTuple):
     """What is to be asked for the moment at which a comparison with now may turn out otherwise:
-    the least value of a column beyond it."""
+    the least value of a column that is not less."""
 
     sql: str
     parameters: tuple[Any, ...]
@@ -162,7 +163,7 @@ class Planner:
             found.update(keys)
         turns: tuple[Turn, ...] = ()
         if parameters and any(isinstance(one, Now | NowText) for one in parameters):
-            turns = _turns(plan, parameters)
+            turns = _turns(plan, parameters, as_texts=self._language != "postgres")
         return Found(found, plan.by_rows, turns)
 
     def mentioned(self, text: str | None) -> set[str]:
@@ -212,8 +213,9 @@ class Planner:
 
     def _compared(self, read: Read, column: str, parameter: int) -> Compared:
         table, by_keys = self._schema[read.table], read.keys
-        name = self._quoted(column)
-        sql = f"SELECT MIN({name}) FROM {self._quoted(table.name)} WHERE {name} > %s"
+        # With its table, or SQLite takes a name that it does not know for a text.
+        name = f"{self._quoted(table.name)}.{self._quoted(column)}"
+        sql = f"SELECT MIN({name}) FROM {self._quoted(table.name)} WHERE {name} >= %s"
         if not by_keys:
             return Compared(parameter, sql, None)
         narrowed = " OR ".join(
@@ -247,7 +249,7 @@ class Planner:
         return self._compiled(analysis.reads)
 
 
-def _turns(plan: Plan, parameters: Sequence[Any]) -> tuple[Turn, ...]:
+def _turns(plan: Plan, parameters: Sequence[Any], *, as_texts: bool) -> tuple[Turn, ...]:
     """When what `plan` compares with the time may turn out otherwise. Raises NotProvableError where
     the time is used otherwise."""
     found = []
@@ -255,6 +257,8 @@ def _turns(plan: Plan, parameters: Sequence[Any]) -> tuple[Turn, ...]:
         now = now_in(parameter)
         if now is None:
             continue
+        if isinstance(parameter, Now) and as_texts:
+            raise NotProvableError("the time, as a driver writes it", Cause.TIME)
         compared = [one for one in plan.compared if one.parameter == index]
         if not compared:
             raise NotProvableError(

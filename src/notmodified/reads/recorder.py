@@ -20,6 +20,7 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Final, NamedTuple, Protocol
 
+from django.conf import settings
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -27,7 +28,7 @@ from notmodified.causes import Cause, Objection
 from notmodified.reads import memories, settings_of_connections
 from notmodified.reads.analysis import NotProvableError, WritesError
 from notmodified.reads.noted_rows import NoteRows
-from notmodified.reads.now import now_in
+from notmodified.reads.now import end_of_offset, is_fixed, now_in
 from notmodified.reads.places import place
 from notmodified.reads.plans import Planner, Turn
 from notmodified.reads.trace import TRACING, Query
@@ -61,13 +62,14 @@ class Recorder:
     `reason` says why it is not provable; ``None`` as long as it is. `inputs` is where the request's
     inputs are noted (``reads.inputs``). `fresh_for` is the number of seconds for which the view
     answers for all that is not seen or not understood; writes are never among that. `ends` is the
-    second of the clock until which the time makes no difference. `cached` is what caches were asked
-    for, and what they answered (``reads.caches``).
+    second of the clock until which the time makes no difference. `uses_session` says that somebody
+    has asked for the session. `cached` is what caches were asked for, and what they answered
+    (``reads.caches``).
     """
 
     __slots__ = (
         *("_begin", "_turns", "cached", "closed", "ends", "fresh_for", "held", "inputs"),
-        *("reads", "reason", "trace"),
+        *("reads", "reason", "trace", "uses_session"),
     )
 
     def __init__(self, begin: Begin, reason: Objection | None = None) -> None:
@@ -75,6 +77,7 @@ class Recorder:
         self.reason = reason
         self.closed = False
         self.held = False
+        self.uses_session = False
         self.fresh_for: float | None = None
         self.ends = math.inf
         self.cached: dict[Any, bytes | None] = {}
@@ -194,9 +197,11 @@ class Recorder:
         except NotProvableError as error:
             self.doubt(error.cause, str(error))
             return
+        zone = connection.timezone if settings.USE_TZ else None
+        if connection.vendor != "postgresql" and not is_fixed(zone):
+            self.time_shown(end_of_offset(turn.now.at, zone))
         if found is not None:
-            for fold in (0, 1):
-                turn.now.until(found.replace(fold=fold).timestamp())
+            turn.now.until(found.timestamp())
 
     def note(self, kind: str, name: str, value: Any) -> None:
         """Note an input of the request, with the value that it had when it was first read."""
@@ -303,6 +308,20 @@ def unseen(cause: Cause, what: str) -> None:
     recorder = current()
     if recorder is not None:
         recorder.doubt(cause, what)
+    else:
+        elsewhere(cause, what)
+
+
+def anybody_records() -> bool:
+    """Whether what happens now may matter to a recorder."""
+    return bool(_open) or current() is not None
+
+
+def elsewhere(cause: Cause, what: str) -> None:
+    """Something was used in a thread or a task that has no recorder, perhaps for somebody who
+    has."""
+    if _open and _CURRENT.get() is None:
+        _spoil_all(cause, f"{what} in another thread")
 
 
 def _spoil_all(cause: Cause, detail: str) -> None:

@@ -98,6 +98,9 @@ class Record:
             return False
         if self.between is not None and not self.between[0] <= time.time() < self.between[1]:
             return False
+        # Before the rows: if these have not moved until later, they were the same now.
+        if self.cached is not None and not are_same(self.cached):
+            return False
         renewed = []
         for proof in self.proofs:
             position = proof.database.unmoved(proof.keys, proof.position)
@@ -106,8 +109,6 @@ class Record:
             renewed.append(
                 proof if position is proof.position else proof._replace(position=position)
             )
-        if self.cached is not None and not are_same(self.cached):
-            return False
         # Another thread may put an older proof in its place: that is as true.
         self.proofs = tuple(renewed)
         return True
