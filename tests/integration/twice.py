@@ -6,6 +6,7 @@ Rules of this module:
 - Each is a server of its own, and whoever writes is another process.
 - Two pages are the same if their status, type, language, target and bytes are. A CSRF token has a
   random mask in every response: it is taken off, and the secret behind it is compared.
+- Both are asked for by the address of the one with the package.
 - A visitor's cookies come from the site with the package alone: what the other would set or take
   away makes no difference.
 """
@@ -18,8 +19,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 from django.middleware.csrf import _unmask_cipher_token as unmasked
@@ -96,6 +98,16 @@ class Copy(NamedTuple):
         return found
 
 
+class Ears(DefaultCookiePolicy):
+    """What a page says once (``django.contrib.messages``) is kept in a cookie for the next page,
+    whichever that is: only who is `open` to it keeps it."""
+
+    open = True
+
+    def set_ok(self, cookie: Any, request: Any) -> bool:
+        return (self.open or cookie.name != "messages") and super().set_ok(cookie, request)
+
+
 class Visitor:
     """A person's browser, which knows both sites."""
 
@@ -107,7 +119,14 @@ class Visitor:
         # Another connection each time, so that the next answer may be another process's.
         limits = httpx.Limits(max_keepalive_connections=0)
         headers = {"Accept-Language": language}
-        self.client = httpx.Client(headers=headers, timeout=30, trust_env=False, limits=limits)
+        self.ears = Ears()
+        self.client = httpx.Client(
+            headers=headers,
+            cookies=CookieJar(self.ears),
+            timeout=30,
+            trust_env=False,
+            limits=limits,
+        )
         self._outside = httpx.Client(headers=headers, timeout=30, trust_env=False, limits=limits)
         self.copies: dict[str, Copy] = {}
 
@@ -121,7 +140,8 @@ class Visitor:
     def now(self, path: str) -> Shown:
         """What the site without the package shows."""
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.client.cookies.jar)
-        answer = self._outside.get(self.plain + path, headers={"Cookie": cookies})
+        fields = {"Cookie": cookies, "Host": self.site.rpartition("/")[2]}
+        answer = self._outside.get(self.plain + path, headers=fields)
         self._outside.cookies.clear()
         return self.shown(answer)
 

@@ -101,3 +101,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 WAGTAIL_SITE_NAME = "The blog"
 WAGTAILADMIN_BASE_URL = "http://127.0.0.1"
 WAGTAIL_ENABLE_UPDATE_CHECK = False
+# They would tell the apps apart that are installed.
+WAGTAILADMIN_STATIC_FILE_VERSION_STRINGS = False
