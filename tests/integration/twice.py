@@ -118,7 +118,7 @@ class Visitor:
         self.site, self.plain = site, plain
         # Another connection each time, so that the next answer may be another process's.
         limits = httpx.Limits(max_keepalive_connections=0)
-        headers = {"Accept-Language": language}
+        headers = {"Accept-Language": language} if language else {}
         self.ears = Ears()
         self.client = httpx.Client(
             headers=headers,
