@@ -357,10 +357,11 @@ def tour(world: World, chance: random.Random, writes: list[list[Write]], share: 
         except Different as error:
             names = ", ".join(one.name for one in done)
             raise Different(f"after round {number} ({names}): {error}") from None
-        for one in reversed(done):
-            if one.undo is not None:
-                one.undo()
-        world.let_in()
+        finally:
+            for one in reversed(done):
+                if one.undo is not None:
+                    one.undo()
+            world.let_in()
 
 
 @pytest.fixture(scope="module")
