@@ -5,8 +5,7 @@ Rules of this module:
 
 - The one without the package has no middleware, no app and no decorators. Each is a server of its
   own, and whoever writes is another process: by the models, by SQLite alone, or by a form.
-- Two pages are the same if their status, type, language and bytes are. A CSRF token has a random
-  mask in every response: it is taken off, and the secret behind it is compared.
+- What the same page is, and who visits, is said in ``tests.integration.twice``.
 - Left out are pages that the site itself wants to be old (``/api/cached/``).
 - Tokens in the cache do not see what other programs write, nor what is done later to rows that
   those inserted, as the guarantees say: pages that rest on a token alone are left out from the
@@ -17,33 +16,34 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from itertools import zip_longest
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 import pytest
-from django.middleware.csrf import _unmask_cipher_token as unmasked
 
 from tests.examples.conftest import EXAMPLE, ROOT
-from tests.integration.servers import free_port, running
+from tests.integration.twice import (
+    WITHOUT_THE_VIEW,
+    Different,
+    Visitor,
+    Writer,
+    kind_of,
+    serving,
+    writing,
+)
 
 AT_ONCE = 4
 """As many as the first site has threads."""
 BY_THE_MODELS = 29
 """As many kinds of them as there are."""
-WITHOUT_THE_VIEW = "304 without the view"
 ENOUGH, ENOUGH_EACH = 700, 30
 """With fewer of these, nothing would have been shown."""
-TOKEN = re.compile(rb'(?<=")[A-Za-z0-9]{64}(?=")')
 
 ADA, JOHANNES, RENAMED = "ada/studio/", "johannes/werkstatt/", "john/werkstatt/"
 HOWS = ["content", "field", "token", "table", "middleware-alone"]
@@ -51,10 +51,6 @@ COLOURS = [f"colours/{rest}" for rest in ("", "3/", "100000/")]
 LISTS = ["content", "field", "token", "table", "combined", "last-modified"]
 ANSWERS_FIRST = ["automatic", "field", "token", "table", "combined", "last-modified"]
 """Ways to answer before the view runs."""
-
-
-class Different(AssertionError):
-    """A visitor holds something else than the site without the package shows."""
 
 
 class Page(NamedTuple):
@@ -94,130 +90,19 @@ PAGES = {
 }
 
 
-class Shown(NamedTuple):
-    """What a visitor sees."""
-
-    status: int
-    content_type: str
-    language: str
-    size: int
-    body: bytes
-
-    @classmethod
-    def by(cls, answer: httpx.Response) -> Shown:
-        kind, language = (
-            answer.headers.get(name, "") for name in ("Content-Type", "Content-Language")
-        )
-        body = TOKEN.sub(_secret, answer.content)
-        return cls(answer.status_code, kind, language, len(answer.content), body)
-
-
-def _secret(token: re.Match[bytes]) -> bytes:
-    return str(unmasked(token[0].decode())).encode()
-
-
-def difference(held: Shown, truth: Shown) -> str:
-    """Where two pages differ first."""
-    if held[:3] != truth[:3]:
-        return f"{held[:3]} is held where {truth[:3]} is shown"
-    pairs = enumerate(zip_longest(held.body, truth.body))
-    at = next((at for at, (one, other) in pairs if one != other), 0)
-    around = slice(max(at - 60, 0), at + 60)
-    return f"{held.body[around]!r} is held where {truth.body[around]!r} is shown"
-
-
-class Copy(NamedTuple):
-    """A page as it is kept, and what it is asked for with."""
-
-    shown: Shown
-    etag: str | None
-    last_modified: str | None
-
-    def conditions(self, chance: random.Random) -> dict[str, str]:
-        """By tag, by date, or both; a client that knows no tags has only the date."""
-        found = {}
-        if self.etag and not (self.last_modified and chance.random() < 0.3):
-            found["If-None-Match"] = self.etag
-        if self.last_modified and not (self.etag and found and chance.random() < 0.3):
-            found["If-Modified-Since"] = self.last_modified
-        return found
-
-
-class Visitor:
-    """A person's browser, with a cookie jar for both sites."""
-
-    def __init__(self, site: str, plain: str, language: str) -> None:
-        self.site, self.plain = site, plain
-        self.client = httpx.Client(
-            headers={"Accept-Language": language},
-            timeout=30,
-            trust_env=False,
-            # Another connection each time, so that the next answer may be another process's.
-            limits=httpx.Limits(max_keepalive_connections=0),
-        )
-        self.copies: dict[str, Copy] = {}
-
-    def now(self, path: str) -> Shown:
-        """What the site without the package shows."""
-        return Shown.by(self.client.get(self.plain + path))
-
-    def visit(self, method: str, page: Page, truth: Shown, chance: random.Random) -> str:
-        """What kind of answer came. Raises Different."""
-        copy = self.copies.get(page.path)
-        conditions = copy.conditions(chance) if copy is not None else {}
-        answer = self.client.request(method, self.site + page.path, headers=conditions)
-        said = f"{method} {page.path} {conditions}: {answer.status_code}"
-        if answer.status_code == 304:
-            assert copy is not None
-            if copy.shown != truth:
-                raise Different(f"{said}, but {difference(copy.shown, truth)}")
-            dated = answer.headers.get("Last-Modified", copy.last_modified)
-            self.copies[page.path] = copy._replace(last_modified=dated)
-        elif method == "HEAD":
-            length = answer.headers.get("Content-Length", str(truth.size))
-            shows_method = "format=api" in page.path
-            if Shown.by(answer)[:3] != truth[:3] or not (shows_method or length == str(truth.size)):
-                raise Different(f"{said}, {length} bytes where {truth[:4]} is shown")
-        else:
-            shown = Shown.by(answer)
-            if shown != truth:
-                raise Different(f"{said}, and {difference(shown, truth)}")
-            self.copies.pop(page.path, None)
-            if answer.status_code == 200:
-                etag, date = (answer.headers.get(name) for name in ("ETag", "Last-Modified"))
-                self.copies[page.path] = Copy(shown, etag, date)
-        if "; hit" in answer.headers.get("Cache-Status", ""):
-            return WITHOUT_THE_VIEW
-        return str(answer.status_code)
-
-    def post(self, page: str, action: str, **fields: str) -> None:
-        """Send a form of the site's, with its token."""
-        found = TOKEN.search(self.client.get(self.site + page).content)
-        assert found is not None, page
-        fields["csrfmiddlewaretoken"] = found[0].decode()
-        answer = self.client.post(self.site + action, data=fields)
-        assert answer.status_code == 302, f"{action}: {answer.status_code}"
-
-    def log_in(self, username: str) -> None:
-        self.post("/account/login/", "/account/login/", username=username, password="colours")
-
-    @property
-    def is_logged_in(self) -> bool:
-        return "sessionid" in self.client.cookies
-
-
-Writer = subprocess.Popen[str]
+class ExampleVisitor(Visitor):
+    login = "/account/login/"
 
 
 class World:
     """Both sites, their visitors, and those who write."""
 
-    def __init__(
-        self, site: str, plain: str, database: Path, writer: subprocess.Popen[str]
-    ) -> None:
+    def __init__(self, site: str, plain: str, database: Path, writer: Writer) -> None:
         self._database, self._writer, self._tokens_hold = database, writer, True
         languages = dict.fromkeys(PAGES, "en") | {"a German visitor": "de"}
-        self.visitors = {name: Visitor(site, plain, said) for name, said in languages.items()}
+        self.visitors = {
+            name: ExampleVisitor(site, plain, said) for name, said in languages.items()
+        }
         for name, visitor in self.visitors.items():
             visitor.client.get(site + LOGIN.path)  # from here on it has the cookie of a secret
             if name in ("ada", "johannes"):
@@ -226,7 +111,7 @@ class World:
 
     def close(self) -> None:
         for visitor in self.visitors.values():
-            visitor.client.close()
+            visitor.close()
 
     def visit_everything(self, chance: random.Random) -> None:
         """Every page by every visitor who looks at it, and some by HEAD. Raises Different."""
@@ -248,7 +133,11 @@ class World:
             def visit(one: tuple[str, str, Page], seed: float) -> str:
                 method, name, page = one
                 known = truth[name, page.plain]
-                return self.visitors[name].visit(method, page, known, random.Random(seed))
+                answer = self.visitors[name].visit(
+                    *(method, page.path, known, random.Random(seed)),
+                    is_sized="format=api" not in page.path,  # it shows its method
+                )
+                return kind_of(answer)
 
             kinds = list(pool.map(visit, asked, seeds))
         hows = [page.how for _, _, page in asked]
@@ -256,12 +145,7 @@ class World:
 
     def by_the_models(self, seed: int) -> str:
         """One write of ``tests.examples.site.writer``; what it is called."""
-        assert self._writer.stdin is not None
-        assert self._writer.stdout is not None
-        print(seed, file=self._writer.stdin, flush=True)
-        name = self._writer.stdout.readline().strip()
-        assert name, "the writer has ended"
-        return name
+        return self._writer.write(seed)
 
     def by_sqlite(self, sql: str) -> str:
         """A script that knows nothing of Django; what it is. Nor do tokens know of it."""
@@ -408,30 +292,10 @@ def world(
     with ExitStack() as stack:
         site = stack.enter_context(serving(application, own, environment))
         without = stack.enter_context(serving(plain, "tests.examples.site.without", environment))
-        writer = stack.enter_context(writing(environment | {"DJANGO_SETTINGS_MODULE": own}))
+        writer = stack.enter_context(
+            writing("tests.examples.site.writer", environment | {"DJANGO_SETTINGS_MODULE": own})
+        )
         yield stack.enter_context(closing(World(site, without, database, writer)))
-
-
-@contextmanager
-def serving(application: str, settings: str, environment: dict[str, str]) -> Iterator[str]:
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}"),
-        *("--config", str(EXAMPLE / "gunicorn.conf.py"), "--workers", "2", "--threads", "2"),
-    ]
-    with running(command, port, **environment | {"DJANGO_SETTINGS_MODULE": settings}) as url:
-        yield url
-
-
-@contextmanager
-def writing(environment: dict[str, str]) -> Iterator[Writer]:
-    command = [sys.executable, "-m", "tests.examples.site.writer"]
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as writer:
-        yield writer
-        assert writer.stdin is not None
-        writer.stdin.close()
 
 
 def test_no_page_differs(world: World) -> None:

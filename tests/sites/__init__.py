@@ -1,0 +1,1 @@
+"""Sites as people build them, with and without the package."""

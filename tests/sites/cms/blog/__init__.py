@@ -1,0 +1,1 @@
+"""The blog: posts by authors, announcements that appear when their time has come, a newsletter."""
