@@ -20,7 +20,7 @@ MOST_MICROSECONDS = 3.0
 
 def main() -> None:
     if sys.version_info < (3, 12):
-        print("Before Python 3.12 there is no monitoring; the first renders of a path are profiled.")
+        print("Before Python 3.12 there is no monitoring.")
         return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.recorded")
     from benchmarks.project import caller
