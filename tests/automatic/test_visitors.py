@@ -146,13 +146,15 @@ class TestSessions:
         assert RUNS["/constant/"] == 2  # who has no cookie at all has a record of their own
         assert "private" not in again.headers["Cache-Control"]
 
-    def test_a_session_that_is_written(self) -> None:
-        visitor = member("ada")
-        visitor.get("/basket/")
-        assert visitor.is_answered_without_view("/basket/")
-        visitor.client.get("/fill/")
-        assert visitor.get("/basket/").content == b"1 things"
-        assert visitor.is_answered_without_view("/basket/")
+    @pytest.mark.parametrize("engine", ["db", "signed_cookies"])
+    def test_a_session_that_is_written(self, engine: str) -> None:
+        with override_settings(SESSION_ENGINE=f"django.contrib.sessions.backends.{engine}"):
+            visitor = member("ada")
+            visitor.get("/basket/")
+            assert visitor.is_answered_without_view("/basket/")
+            visitor.client.get("/fill/")
+            assert visitor.get("/basket/").content == b"1 things"
+            assert visitor.is_answered_without_view("/basket/")
 
     def test_by_another_process(self) -> None:
         visitor = member("ada")
@@ -197,15 +199,6 @@ class TestSessions:
             answer = visitor.get("/basket/")
         assert "not recorded" in answer.headers["Cache-Status"]
         assert RUNS["/basket/"] == 3
-
-    @override_settings(SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies")
-    def test_in_a_signed_cookie(self) -> None:
-        visitor = member("ada")
-        visitor.get("/basket/")
-        assert visitor.is_answered_without_view("/basket/")
-        visitor.client.get("/fill/")
-        assert visitor.get("/basket/").content == b"1 things"
-        assert visitor.is_answered_without_view("/basket/")
 
     @override_settings(SESSION_ENGINE="tests.automatic.strange_sessions")
     def test_in_a_place_that_nobody_knows(self) -> None:
