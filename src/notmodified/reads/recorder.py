@@ -198,7 +198,8 @@ class Recorder:
             self.doubt(error.cause, str(error))
             return
         zone = connection.timezone if settings.USE_TZ else None
-        if connection.vendor != "postgresql" and not is_fixed(zone):
+        # PostgreSQL compares moments, whatever its clients' zones are, if they say which they mean.
+        if not is_fixed(zone) and not (connection.vendor == "postgresql" and settings.USE_TZ):
             self.time_shown(end_of_offset(turn.now.at, zone))
         if found is not None:
             turn.now.until(found.timestamp())
