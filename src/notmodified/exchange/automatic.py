@@ -191,7 +191,7 @@ class Automatic:
             return
         if any(kind not in ABOUT_NOBODY for kind, _ in recorder.inputs) or recorder.cached:
             return
-        if self._surroundings is not defaults():
+        if self._surroundings != defaults():
             return
         [read] = recorder.reads.values()
         now = int(min(snapshot.clock for snapshot in read.at.values()))

@@ -9,8 +9,8 @@
 - ``now``, ``clock``, ``turns``: until when what is made from the time is right.
 - ``recorder``: collects what one response is made from; ``noted_rows``, ``memories`` and
   ``settings_of_connections`` are parts of it.
-- ``cursors``, ``inputs``, ``caches``, ``others``: what it is told by cursors, by the request, by
-  caches, by all the rest; ``patching`` is how.
+- ``cursors``, ``inputs``, ``caches``, ``files``, ``others``: what it is told by cursors, by the
+  request, by caches, by the file system, by all the rest; ``patching`` is how.
 
 Rule of this room: a dependency may be too wide, never too narrow. What is not understood is *not
 provable*, with a reason, and is never guessed at.

@@ -25,6 +25,8 @@ from django.http import HttpRequest
 from django.http.request import HttpHeaders
 
 from notmodified.causes import Cause
+from notmodified.reads import files
+from notmodified.reads.files import FILE
 from notmodified.reads.recorder import Recorder, current, elsewhere
 
 META: Final = "meta"
@@ -394,4 +396,6 @@ def _value_now(kind: str, name: str, meta: Mapping[str, Any], cookies: Cookies) 
         return meta.get(name)
     if kind == COOKIE:
         return cookies().get(name)
+    if kind == FILE:
+        return files.answer(name)
     return _is_kept(cookies().get(name)) if kind == SESSION else not cookies()

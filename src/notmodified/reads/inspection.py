@@ -50,6 +50,7 @@ _HARMLESS: Final = frozenset(
             "sqlglot",
         ),
         *("sqlparse", "redis", "valkey", "gunicorn", "uvicorn", "granian", "whitenoise"),
+        *("hypothesis", "_pytest", "coverage"),
     }
 )
 """Packages that measure time, and show it to nobody."""
@@ -82,8 +83,6 @@ def _invisible() -> dict[int, str]:
     add(secrets, secrets.__all__)
     add(uuid, ("uuid1", "uuid4", "uuid6", "uuid7"))
     add(os, ("environ", "environb", "getenv", "getloadavg", "lstat", "stat", "times", "urandom"))
-    add(os.path, ("exists", "lexists", "isfile", "isdir", "islink", "getsize"))
-    add(os.path, ("getatime", "getctime", "getmtime"))
     return found
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.apps import apps
-from django.core.files.storage import FileSystemStorage
 from django.db import connections, router
 from django.dispatch import Signal
 from django.middleware import csrf
@@ -22,7 +21,7 @@ from django.template.loaders import cached, filesystem
 from django.utils import crypto
 
 from notmodified.causes import Cause
-from notmodified.reads import caches, clock, inspection
+from notmodified.reads import caches, clock, files, inspection
 from notmodified.reads.inputs import note_uses_of_sessions
 from notmodified.reads.patching import Instead, replace_function, replace_method
 from notmodified.reads.places import is_importing, is_library
@@ -38,8 +37,7 @@ def install() -> None:
     replace_function(crypto.get_random_string, _noting(Cause.CHANCE, "a random value"))
     replace_function(defaultfilters.random, _noting(Cause.CHANCE, "a random value"))
     replace_method(defaulttags.LoremNode, "render", _noting(Cause.CHANCE, "a random value"))
-    for name in ("exists", "size", "get_accessed_time", "get_created_time", "get_modified_time"):
-        replace_method(FileSystemStorage, name, _noting(Cause.OUTSIDE, "a file"))
+    files.install()
     for known in ("_mask_cipher_secret", "_add_new_csrf_cookie"):
         replace_function(getattr(csrf, known), _within_unrecorded)
     note_uses_of_sessions()
