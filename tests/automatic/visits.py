@@ -181,6 +181,8 @@ class Visitor:
             response = self.get(url, **headers)
             response.close()
         answered = response.status_code == 304 and RUNS[url] == before
+        if not answered:
+            print(url, response.headers.get("Cache-Status"))
         assert not (answered and asked)
         return answered
 

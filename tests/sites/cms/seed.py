@@ -26,7 +26,7 @@ from tests.sites.cms.blog.models import (  # noqa: E402
 )
 
 PASSWORD = "colours"
-POSTS = 12
+POSTS = 24
 
 
 def users() -> None:
