@@ -201,7 +201,7 @@ class profiled:
         self._path, self._recorder = path, recorder
 
     def __enter__(self) -> None:
-        if _MONITORS:
+        if _MONITORS or self._recorder.reason is not None:
             return
         if len(self._turns) > 10_000:
             self._turns.clear()
