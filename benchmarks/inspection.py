@@ -1,7 +1,7 @@
 """What it costs that code is inspected, on Python 3.12 and later: the same renders with nothing
 inspected.
 
-``BENCH_DATABASE=sqlite:////tmp/bench.sqlite3 python3.12 -m benchmarks.inspection``
+``BENCH_DATABASE=sqlite:///bench.sqlite3 python3.12 -m benchmarks.inspection``
 """
 
 from __future__ import annotations
