@@ -6,8 +6,8 @@ Rules of this module:
 - Each piece of code is looked at when a response first reaches it, by what its names stand for. If
   it uses such a thing, whatever reaches it is not recorded, whether it comes to that line or not.
 - On Python 3.12 and later code that was found harmless is not watched any more
-  (``sys.monitoring``, PEP 669). Before, the first renders of each path are profiled, and then one of several: a branch that
-  is first taken in between is seen later.
+  (``sys.monitoring``, PEP 669). Before, the first renders of each path are profiled, and then one
+  of several: a branch that is first taken in between is seen later.
 - Python's own library, Django and drivers of databases are taken to be harmless: what they give of
   such things is noticed where it is asked for.
 - What runs while a module is imported is part of starting the program.
