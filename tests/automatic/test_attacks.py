@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from notmodified.reads import memories
 from notmodified.reads.memories import forget_memories
-from tests.automatic.visits import DEFAULT_MIDDLEWARE, queries
+from tests.automatic.visits import queries, recorded_site
 from tests.site.models import Book, Plain, Shelf, Tag
 from tests.site.pages import elsewhere, execute, only_on
 
@@ -37,9 +37,7 @@ urlpatterns = [path("", view)]
 
 @pytest.fixture(autouse=True)
 def site(log: None) -> Iterator[None]:
-    with override_settings(
-        ROOT_URLCONF=__name__, MIDDLEWARE=DEFAULT_MIDDLEWARE, NOTMODIFIED={"CACHE_STATUS": True}
-    ):
+    with recorded_site(__name__):
         yield
 
 

@@ -33,7 +33,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from notmodified.records import store
-from tests.automatic.visits import DEFAULT_MIDDLEWARE
+from tests.automatic.visits import DEFAULT_MIDDLEWARE, recorded_site
 from tests.site.models import Plain
 from tests.site.pages import only_on
 
@@ -90,10 +90,8 @@ class Locking(LocMemCache):
 
 @pytest.fixture(autouse=True)
 def site() -> Iterator[None]:
-    with override_settings(
-        ROOT_URLCONF=__name__,
-        MIDDLEWARE=DEFAULT_MIDDLEWARE,
-        NOTMODIFIED={"CACHE_STATUS": True},
+    with recorded_site(
+        __name__,
         CACHES={
             "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
             "locking": {"BACKEND": f"{__name__}.Locking"},

@@ -30,7 +30,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 from django.views.generic.dates import TodayArchiveView, timezone_today
 
-from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, counted
+from tests.automatic.visits import counted, recorded_site
 from tests.site.pages import only_on
 
 pytestmark = pytest.mark.usefixtures("log")
@@ -55,10 +55,7 @@ def at(*args: int) -> datetime.datetime:
 
 @pytest.fixture(autouse=True)
 def site() -> Iterator[None]:
-    RUNS.clear()
-    with override_settings(
-        ROOT_URLCONF=__name__, MIDDLEWARE=DEFAULT_MIDDLEWARE, NOTMODIFIED={"CACHE_STATUS": True}
-    ):
+    with recorded_site(__name__):
         cache.clear()
         yield
 

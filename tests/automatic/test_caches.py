@@ -24,7 +24,7 @@ from django.views.decorators.cache import cache_page
 from notmodified.reads import caches as reads
 from notmodified.reads.memories import forget_memories
 from notmodified.recording import fresh_for
-from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor, counted
+from tests.automatic.visits import RUNS, Visitor, counted, recorded_site
 from tests.site.models import Shelf, Tag
 from tests.site.pages import execute
 
@@ -64,11 +64,8 @@ def is_answered(visitor: Visitor, url: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def site() -> Iterator[None]:
-    RUNS.clear()
-    with override_settings(
-        ROOT_URLCONF=__name__,
-        MIDDLEWARE=DEFAULT_MIDDLEWARE,
-        NOTMODIFIED={"CACHE_STATUS": True},
+    with recorded_site(
+        __name__,
         CACHES={
             "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
             "strange": {"BACKEND": f"{__name__}.StrangeCache"},

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
-from django.test import Client, override_settings
+from django.test import Client
 from django.urls import path
 
 from notmodified.records import databases
-from tests.automatic.visits import DEFAULT_MIDDLEWARE
+from tests.automatic.visits import recorded_site
 from tests.site.models import Shelf
 from tests.site.pages import elsewhere, execute, only_on
 
@@ -50,9 +50,7 @@ PAGES = ["/two/", "/atomic/"]
 def site(log: None) -> Iterator[None]:
     BETWEEN.clear()
     Shelf.objects.bulk_create([Shelf(pk=1, name="a"), Shelf(pk=2, name="a")])
-    with override_settings(
-        ROOT_URLCONF=__name__, MIDDLEWARE=DEFAULT_MIDDLEWARE, NOTMODIFIED={"CACHE_STATUS": True}
-    ):
+    with recorded_site(__name__):
         yield
 
 

@@ -11,11 +11,10 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.http import HttpRequest, HttpResponse
-from django.test import override_settings
 from django.urls import path
 
 from notmodified.reads import files
-from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor, counted
+from tests.automatic.visits import Visitor, counted, recorded_site
 
 VIEW: list[Callable[[], Any]] = []
 
@@ -29,10 +28,7 @@ urlpatterns = [path("", counted(page))]
 
 @pytest.fixture(autouse=True)
 def site(log: None) -> Iterator[None]:
-    RUNS.clear()
-    with override_settings(
-        ROOT_URLCONF=__name__, MIDDLEWARE=DEFAULT_MIDDLEWARE, NOTMODIFIED={"CACHE_STATUS": True}
-    ):
+    with recorded_site(__name__):
         yield
 
 

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
-from django.test import override_settings
 from django.urls import path
 
 from notmodified.records import databases
 from notmodified.records.databases import all_tables
 from notmodified.writes.log.definitions import DEFINITIONS
 from notmodified.writes.log.install import install, states
-from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor, counted
+from tests.automatic.visits import Visitor, counted, recorded_site
 from tests.site.models import Book, Club, Place, Shelf
 from tests.site.pages import elsewhere, execute, only_on
 
@@ -56,12 +55,7 @@ def without_event_trigger() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def site(log: None) -> Iterator[None]:
-    RUNS.clear()
-    with override_settings(
-        ROOT_URLCONF=__name__,
-        MIDDLEWARE=DEFAULT_MIDDLEWARE,
-        NOTMODIFIED={"CACHE_STATUS": True},
-    ):
+    with recorded_site(__name__):
         yield
 
 

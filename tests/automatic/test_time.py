@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from notmodified.reads import now as now_module
 from notmodified.reads import plans
-from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor, counted
+from tests.automatic.visits import RUNS, Visitor, counted, recorded_site
 from tests.site.pages import execute, only_on
 
 pytestmark = pytest.mark.usefixtures("log")
@@ -43,12 +43,7 @@ urlpatterns = [path("", counted(page))]
 
 @pytest.fixture(autouse=True)
 def site() -> Iterator[None]:
-    RUNS.clear()
-    with override_settings(
-        ROOT_URLCONF=__name__,
-        MIDDLEWARE=DEFAULT_MIDDLEWARE,
-        NOTMODIFIED={"CACHE_STATUS": True},
-    ):
+    with recorded_site(__name__):
         yield
 
 

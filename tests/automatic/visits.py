@@ -12,7 +12,7 @@ from typing import Any
 from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import path
 from django.utils import timezone
 from django.utils.crypto import get_random_string
@@ -36,6 +36,17 @@ RUNS: Counter[str] = Counter()
 """How often each view has run."""
 
 View = Callable[..., HttpResponse]
+
+
+@contextmanager
+def recorded_site(urlconf: str, **more: Any) -> Iterator[None]:
+    """Django's default middleware behind ours, which says why; the views of `urlconf`."""
+    RUNS.clear()
+    ours = {"CACHE_STATUS": True}
+    with override_settings(
+        ROOT_URLCONF=urlconf, MIDDLEWARE=DEFAULT_MIDDLEWARE, NOTMODIFIED=ours, **more
+    ):
+        yield
 
 
 def counted(view: View) -> View:

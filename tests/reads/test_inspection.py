@@ -28,7 +28,7 @@ from django.utils import timezone
 from notmodified.reads import inspection
 from notmodified.reads.inspection import uses
 from notmodified.recording import fresh_for
-from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor, counted
+from tests.automatic.visits import RUNS, Visitor, counted, recorded_site
 
 
 def by_import() -> Any:
@@ -87,13 +87,8 @@ urlpatterns = [
 
 @pytest.fixture
 def site(log: None) -> Iterator[None]:
-    RUNS.clear()
     inspection.profiled._turns.clear()
-    with override_settings(
-        ROOT_URLCONF=__name__,
-        MIDDLEWARE=DEFAULT_MIDDLEWARE,
-        NOTMODIFIED={"CACHE_STATUS": True},
-    ):
+    with recorded_site(__name__):
         yield
 
 
@@ -205,9 +200,7 @@ def test_a_defect_would_be_found(monkeypatch: pytest.MonkeyPatch, log: None) -> 
     monkeypatch.setattr(inspection, "_reached", lambda code, frame: False)
     monkeypatch.setattr(inspection, "unseen", lambda cause, what: None)
     with (
-        override_settings(
-            ROOT_URLCONF=__name__, MIDDLEWARE=DEFAULT_MIDDLEWARE, NOTMODIFIED={"CACHE_STATUS": True}
-        ),
+        recorded_site(__name__),
         pytest.raises(AssertionError),
     ):
         test_what_reaches_it_is_not_recorded("time.time")
