@@ -1,7 +1,7 @@
 """What every test starts with."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from django.db import connection
@@ -29,18 +29,56 @@ def no_audit_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def log(request: Any, transactional_db: None) -> Iterator[None]:
-    """The log with its triggers, on all tables of the tests' site; taken away again."""
-    from notmodified.writes.log.install import install, uninstall
-    from tests.site.pages import execute
+    """The log with its triggers, on all tables of the tests' site.
+
+    They stay from one test to the next, where to make each takes as long as a statement on a disk;
+    what a test has changed of them is mended, and nothing is in the log.
+    """
+    from notmodified.writes.log.install import install
 
     databases.forget()
-    if "without_log" not in request.keywords:
+    if "without_log" in request.keywords:
+        _take_log_away()
+    else:
+        _empty_log()
         install(connection, databases.all_tables(connection))
+        _LOGGED.add(connection.alias)
     forget_memories()
     yield
-    uninstall(connection)
     databases.forget()
+    _execute("DROP TABLE IF EXISTS odd")
+
+
+_LOGGED: Final[set[str]] = set()
+"""The databases that have a log now."""
+
+
+@pytest.fixture(autouse=True)
+def no_log(request: Any) -> None:
+    """Tests that do not ask for the log have none."""
+    if _LOGGED and "log" not in request.fixturenames:
+        with request.getfixturevalue("django_db_blocker").unblock():
+            _take_log_away()
+
+
+def _empty_log() -> None:
+    tables = connection.introspection.table_names()
+    if "notmodified_log" in tables:
+        _execute("DELETE FROM notmodified_log")
+
+
+def _take_log_away() -> None:
+    from notmodified.writes.log.install import uninstall
+
+    uninstall(connection)
     if connection.vendor == "sqlite":
-        execute("DROP VIEW IF EXISTS notmodified_rows")
-    for table in ("notmodified_log", "notmodified_ledger", "odd"):
-        execute(f"DROP TABLE IF EXISTS {table}")
+        _execute("DROP VIEW IF EXISTS notmodified_rows")
+    for table in ("notmodified_log", "notmodified_ledger"):
+        _execute(f"DROP TABLE IF EXISTS {table}")
+    _LOGGED.clear()
+
+
+def _execute(sql: str) -> None:
+    from tests.site.pages import execute
+
+    execute(sql)

@@ -137,7 +137,8 @@ def main() -> int:
     only.add_argument("--once", action="store_true", help="end after the tables")
     only.add_argument("--serve", action="store_true", help="serve, without the tables")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore the first
+        signal.signal(number, _interrupted)
     console = Console()
     root = Path(__file__).resolve().parent.parent.parent
     env = environment(Path(os.environ.get("COLOURS_STATE", root / ".demo")), PAGE_SECONDS)

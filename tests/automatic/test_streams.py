@@ -11,14 +11,14 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.db import connections
 from django.http import FileResponse, HttpRequest, StreamingHttpResponse
-from django.test import AsyncClient, override_settings
+from django.test import AsyncClient
 from django.urls import path
 from django.utils import timezone
 
 from notmodified.reads import recorder
 from notmodified.reads.memories import forget_memories
 from notmodified.records.store import RECORDS
-from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor, counted
+from tests.automatic.visits import RUNS, Visitor, counted, recorded_site
 from tests.site.models import Book, Shelf
 from tests.site.pages import elsewhere, execute
 
@@ -109,9 +109,8 @@ urlpatterns: list[Any] = [
 
 @pytest.fixture(autouse=True)
 def site(log: None) -> Iterator[None]:
-    RUNS.clear()
     MEANWHILE[:] = [nothing]
-    with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=DEFAULT_MIDDLEWARE):
+    with recorded_site(__name__):
         Shelf.objects.create(pk=1, name="a")
         yield
     assert not recorder._open  # nothing is held for ever
