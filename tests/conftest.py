@@ -47,6 +47,8 @@ def log(request: Any, transactional_db: None) -> Iterator[None]:
     yield
     databases.forget()
     _execute("DROP TABLE IF EXISTS odd")
+    if "without_log" in request.keywords:  # it may have made one of its own kind
+        _take_log_away()
 
 
 _LOGGED: Final[set[str]] = set()
@@ -62,8 +64,7 @@ def no_log(request: Any) -> None:
 
 
 def _empty_log() -> None:
-    tables = connection.introspection.table_names()
-    if "notmodified_log" in tables:
+    if "notmodified_log" in connection.introspection.table_names():
         _execute("DELETE FROM notmodified_log")
 
 

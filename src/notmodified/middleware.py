@@ -31,8 +31,8 @@ from notmodified.exchange.automatic import Automatic
 from notmodified.exchange.conditions import altered, concluded
 from notmodified.http.entity_tags import EntityTag
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Altered, Representation
-from notmodified.reads.inspection import profiled
 from notmodified.reads.recorder import current, recording
+from notmodified.reads.watching import inspected
 from notmodified.reasons import Reason, given
 from notmodified.records.first_seen import first_seen
 from notmodified.records.headers import resource_of
@@ -72,7 +72,7 @@ class NotModifiedMiddleware:
             return answer
         request.META[answers.MIDDLEWARE_FLAG] = True
         recorder = automatic.begin()
-        with recording(recorder), profiled(request.path, recorder):
+        with recording(recorder), inspected(recorder):
             response = self._get_response(request)
             recorder.held = response.streaming
         return self._finished(request, response, begun, automatic)
@@ -90,7 +90,7 @@ class NotModifiedMiddleware:
                 return answer
         request.META[answers.MIDDLEWARE_FLAG] = True
         recorder = automatic.begin()
-        with recording(recorder):
+        with recording(recorder), inspected(recorder):
             response = await self._get_response(request)
             recorder.held = response.streaming
         asks = recorder.reason is None or automatic.audited is not None

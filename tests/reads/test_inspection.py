@@ -3,6 +3,7 @@ recorded."""
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import importlib
 import os
@@ -17,17 +18,22 @@ from datetime import datetime as now_class
 from os import environ, path
 from random import choice
 from time import time as seconds
+from types import ModuleType
 from typing import Any
 
 import pytest
-from django.http import HttpRequest, HttpResponse
-from django.test import override_settings
+from asgiref.sync import async_to_sync
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.test import AsyncClient, override_settings
 from django.urls import path as url
 from django.utils import timezone
 
-from notmodified.reads import inspection
+from notmodified.reads import watching
 from notmodified.reads.inspection import uses
+from notmodified.reads.recorder import Recorder
 from notmodified.recording import fresh_for
+from notmodified.records.store import RECORDS
 from tests.automatic.visits import RUNS, Visitor, counted, recorded_site
 
 
@@ -79,15 +85,36 @@ def page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(str(VIEW[0]()))
 
 
+async def apage(request: HttpRequest) -> HttpResponse:
+    await asyncio.sleep(0)
+    return HttpResponse(str(VIEW[0]()))
+
+
+async def at_random(request: HttpRequest) -> HttpResponse:
+    await asyncio.sleep(0)
+    return HttpResponse(str(random.random() and 1))
+
+
+def streamed(request: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse(str(view()) for view in VIEW)
+
+
 urlpatterns = [
     url("", counted(page)),
+    url("async/", apage),
+    url("at-random/", at_random),
+    url("streamed/", streamed),
     url("fresh/", fresh_for(60)(counted(page))),
 ]
 
 
+def _watching() -> ModuleType:
+    """What notices that code is reached, on this version of Python."""
+    return sys.modules[watching.install.__module__]
+
+
 @pytest.fixture
 def site(log: None) -> Iterator[None]:
-    inspection.profiled._turns.clear()
     with recorded_site(__name__):
         yield
 
@@ -153,7 +180,6 @@ def test_a_generator_that_was_begun_before() -> None:
 @pytest.mark.usefixtures("site")
 @pytest.mark.parametrize("name", ["", ".by_import"])
 def test_what_the_site_says_is_harmless(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspection, "_known", {})
     with override_settings(NOTMODIFIED={"HARMLESS": [__name__ + name]}):
         code = by_import.__code__.replace(co_firstlineno=1_000)  # nobody has looked at it yet
         VIEW[:] = [type(by_import)(code, globals())]
@@ -180,25 +206,94 @@ def test_a_view_may_say_for_how_long_it_is_right() -> None:
     assert visitor.is_answered_without_view("/fresh/")
 
 
+WAYS: dict[str, Callable[[], HttpResponseBase]] = {
+    "an asynchronous view": lambda: Visitor().get("/async/"),
+    "an asynchronous server": lambda: async_to_sync(AsyncClient().get)("/"),
+    "both": lambda: async_to_sync(AsyncClient().get)("/async/"),
+    "a stream": lambda: streamed_to_its_end(),
+}
+
+
+def streamed_to_its_end() -> HttpResponseBase:
+    response = Visitor().get("/streamed/")
+    assert response.getvalue()
+    response.close()
+    return response
+
+
 @pytest.mark.usefixtures("site")
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there it costs nothing")
-def test_only_some_renders_are_profiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    profiled = []
-    monkeypatch.setattr(
-        inspection, "_profile", lambda frame, event, argument: profiled.append(event)
-    )
-    counts = []
+@pytest.mark.parametrize("way", WAYS)
+def test_wherever_it_runs(way: str) -> None:
     VIEW[:] = [SEEN["sorting"]]
-    for _ in range(inspection.ONE_OF):
-        profiled.clear()
-        Visitor().client.get("/")
-        counts.append(bool(profiled))
-    assert counts == [True] * 3 + [False] * 12 + [True]
+    WAYS[way]()
+    assert len(RECORDS) == 1
+    VIEW[:] = [INVISIBLE["time.time"]]
+    RECORDS.forget()
+    WAYS[way]()
+    assert len(RECORDS) == 0
+
+
+@pytest.mark.usefixtures("site")
+def test_two_requests_at_once() -> None:
+    VIEW[:] = [SEEN["sorting"]]
+
+    async def visit(*urls: str) -> int:
+        RECORDS.forget()
+        client = AsyncClient()
+        await asyncio.gather(*(client.get(url) for url in urls))
+        return len(RECORDS)
+
+    assert async_to_sync(visit)("/async/", "/async/?2") == 2
+    assert async_to_sync(visit)("/async/", "/at-random/", "/async/?2") < 3
+    assert async_to_sync(visit)("/at-random/") == 0
+    assert async_to_sync(visit)("/async/", "/async/?2") == 2
+
+
+@pytest.mark.usefixtures("site")
+def test_a_branch_that_is_taken_after_many_renders() -> None:
+    later: list[Callable[[], Any]] = []
+
+    def branch() -> Any:
+        return later[0]() if later else "nothing yet"
+
+    VIEW[:] = [branch]
+    for _ in range(40):
+        assert Visitor().get("/").status_code == 200
+    later.append(lambda: random.random() and 1)
+    assert "(INVISIBLE)" in Visitor().get("/").headers["Cache-Status"]
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there nobody needs a profiler")
+def test_where_others_profile_nothing_is_recorded() -> None:
+    VIEW[:] = [SEEN["sorting"]]
+    sys.setprofile(lambda frame, event, argument: None)
+    try:
+        answer = Visitor().get("/")
+    finally:
+        sys.setprofile(None)
+    assert "another profiler is at work" in answer.headers["Cache-Status"]
+    VIEW[:] = [lambda: sys.setprofile(lambda frame, event, argument: None)]
+    try:
+        answer = Visitor().get("/")
+    finally:
+        sys.setprofile(None)
+    assert "another profiler came to work" in answer.headers["Cache-Status"]
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="there each render is profiled")
+def test_what_is_harmless_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    VIEW[:] = [SEEN["sorting"]]
+    Visitor().get("/")
+    looked: list[Any] = []
+    monkeypatch.setattr(_watching(), "found_in", lambda code, names: looked.append(code))
+    Visitor().get("/")
+    assert looked == []
 
 
 def test_a_defect_would_be_found(monkeypatch: pytest.MonkeyPatch, log: None) -> None:
-    monkeypatch.setattr(inspection, "_reached", lambda code, frame: False)
-    monkeypatch.setattr(inspection, "unseen", lambda cause, what: None)
+    monkeypatch.setattr(Recorder, "doubt", lambda self, cause, detail: None)
     with (
         recorded_site(__name__),
         pytest.raises(AssertionError),

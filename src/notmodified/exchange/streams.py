@@ -22,6 +22,7 @@ from django.http import StreamingHttpResponse
 
 from notmodified.http.entity_tags import EntityTag
 from notmodified.reads.recorder import Recorder, recording, release
+from notmodified.reads.watching import inspected
 
 _END: Final = object()
 
@@ -45,7 +46,7 @@ def _pieces(
     content: Iterator[Any], recorder: Recorder, ended: Callable[[], object]
 ) -> Iterator[Any]:
     while True:
-        with recording(recorder):
+        with recording(recorder), inspected(recorder):
             piece = next(content, _END)
         if piece is _END:
             ended()
@@ -57,7 +58,7 @@ async def _apieces(
     content: AsyncIterator[Any], recorder: Recorder, ended: Callable[[], object]
 ) -> AsyncIterator[Any]:
     while True:
-        with recording(recorder):
+        with recording(recorder), inspected(recorder):
             piece = await anext(content, _END)
         if piece is _END:
             await sync_to_async(ended)()

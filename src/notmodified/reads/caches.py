@@ -20,13 +20,21 @@ import pickle
 import sys
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from django.core.cache import CacheHandler, caches
 from django.core.cache.backends.base import BaseCache, default_key_func
 
 from notmodified.causes import Cause
-from notmodified.reads.recorder import Recorder, current, elsewhere, unrecorded, unseen
+from notmodified.reads.recorder import (
+    Recorder,
+    anybody_records,
+    current,
+    elsewhere,
+    unrecorded,
+    unseen,
+)
 
 _WRITES: Final = frozenset(
     {
@@ -155,18 +163,29 @@ def _for_views(original: Callable[..., Any], noted: Callable[..., Any]) -> Calla
     """`noted` where a response is recorded, unless it is this package that asks."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        if not anybody_records():
+            return original(*args, **kwargs)
+        if _is_ours(sys._getframe(1)):
+            with unrecorded():
+                return original(*args, **kwargs)
         recorder = current()
         if recorder is None:
             elsewhere(Cause.CACHE, "a cache")
             return original(*args, **kwargs)
         if recorder.reason is not None:
             return original(*args, **kwargs)
-        if str(sys._getframe(1).f_globals.get("__name__", "")).startswith("notmodified."):
-            with unrecorded():
-                return original(*args, **kwargs)
         return noted(*args, **kwargs)
 
     return call
+
+
+def _is_ours(caller: FrameType) -> bool:
+    name = str(caller.f_globals.get("__name__", ""))
+    return name.startswith("notmodified.") and name != _PASSES_ON
+
+
+_PASSES_ON: Final = "notmodified.reads.profiling"
+"""Stands between asynchronous code and what that calls."""
 
 
 def _saying(what: str, backend: Any, name: str) -> Callable[..., Any]:

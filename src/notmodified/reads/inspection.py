@@ -5,9 +5,7 @@ Rules of this module:
 
 - Each piece of code is looked at when a response first reaches it, by what its names stand for. If
   it uses such a thing, whatever reaches it is not recorded, whether it comes to that line or not.
-- On Python 3.12 and later code that was found harmless is not watched any more
-  (``sys.monitoring``, PEP 669). Before, the first renders of each path are profiled, and then one
-  of several: a branch that is first taken in between is seen later.
+- How it is noticed that code is reached depends on the version of Python (``reads.watching``).
 - Python's own library, Django and drivers of databases are taken to be harmless: what they give of
   such things is noticed where it is asked for.
 - What runs while a module is imported is part of starting the program.
@@ -24,19 +22,13 @@ import secrets
 import sys
 import time
 import uuid
-from collections import Counter
 from collections.abc import Mapping
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Final
 
 from notmodified import conf
-from notmodified.causes import Cause
-from notmodified.reads.places import is_importing, is_library, short
-from notmodified.reads.recorder import Recorder, unseen
+from notmodified.reads.places import is_library, short
 from notmodified.reasons import logger
-
-_TOOLS: Final = (4, 3)
-"""Numbers of tools that nobody else is known to use."""
 
 _HARMLESS: Final = frozenset(
     {
@@ -61,11 +53,6 @@ _SHOW_NOBODY: Final = frozenset(
     }
 )
 """Functions of packages that people use, which take such a thing and show it to nobody."""
-
-FIRST: Final = 3
-"""So many recordings of a path are profiled, where there is no monitoring; then …"""
-ONE_OF: Final = 16
-"""… one of so many."""
 
 
 def _invisible() -> dict[int, str]:
@@ -131,93 +118,21 @@ def _of_module(holder: Any, name: str) -> Any:
     return vars(holder).get(name, _UNKNOWN) if isinstance(holder, ModuleType) else _UNKNOWN
 
 
-def _found_in(code: CodeType, frame: FrameType) -> str | None:
-    """What `code`, which `frame` is about to run, uses that is not seen; ``None`` for harmless."""
+def found_in(code: CodeType, names: Mapping[str, Any]) -> str | None:
+    """What `code`, whose globals are `names`, uses that is not seen; ``None`` for harmless."""
     if is_library(code.co_filename):
         return None
-    module = str(frame.f_globals.get("__name__", ""))
+    module = str(names.get("__name__", ""))
     if module.partition(".")[0] in _HARMLESS:
         return None
     name = f"{module}.{code.co_qualname}"
     if name in _SHOW_NOBODY or name in conf.current().HARMLESS or module in conf.current().HARMLESS:
         return None
     try:
-        used = uses(code, frame.f_globals)
+        used = uses(code, names)
     except Exception:  # code that is put together by others
         logger.exception("code that could not be inspected: %s", code)
         used = "what could not be inspected"
     if used is None:
         return None
     return f"{used} in {code.co_qualname} ({short(code.co_filename)}:{code.co_firstlineno})"
-
-
-_MONITORS: Final = sys.version_info >= (3, 12)
-_known: Final[dict[CodeType, Any]] = {}
-"""What was found in code that will be reached again."""
-
-
-def _reached(code: CodeType, frame: FrameType) -> bool:
-    """Note that a response has come to `code`. Whether it needs to be noted again."""
-    found = _known.get(code, _UNKNOWN)
-    if found is _UNKNOWN:
-        found = _found_in(code, frame)
-        if found is not None or not _MONITORS:
-            _known[code] = found
-    if found is None:
-        return False
-    if not is_importing(frame):
-        unseen(Cause.INVISIBLE, found)
-    return True
-
-
-def install() -> None:
-    """Have every piece of code inspected from now on."""
-    if not _MONITORS:
-        return
-    monitoring: Any = getattr(sys, "monitoring")  # noqa: B009 (not there before)
-    tool = next((tool for tool in _TOOLS if monitoring.get_tool(tool) is None), None)
-    if tool is None:
-        logger.warning("code is not inspected: others monitor it; the audit has to do")
-        return
-
-    def started(code: CodeType, offset: int) -> Any:
-        return None if _reached(code, sys._getframe(1)) else monitoring.DISABLE
-
-    monitoring.use_tool_id(tool, "notmodified")
-    for event in (monitoring.events.PY_START, monitoring.events.PY_RESUME):
-        monitoring.register_callback(tool, event, started)
-    monitoring.set_events(tool, monitoring.events.PY_START | monitoring.events.PY_RESUME)
-
-
-class profiled:
-    """Inspect what runs inside, on Python before 3.12, if it is the turn of `path`. As long as
-    something is found there, it is its turn each time."""
-
-    __slots__ = ("_path", "_recorder")
-
-    _turns: Final[Counter[str]] = Counter()
-
-    def __init__(self, path: str, recorder: Recorder) -> None:
-        self._path, self._recorder = path, recorder
-
-    def __enter__(self) -> None:
-        if _MONITORS or self._recorder.reason is not None:
-            return
-        if len(self._turns) > 10_000:
-            self._turns.clear()
-        self._turns[self._path] += 1
-        turn = self._turns[self._path]
-        if sys.getprofile() is None and (turn <= FIRST or turn % ONE_OF == 0):
-            sys.setprofile(_profile)
-
-    def __exit__(self, *ignored: object) -> None:
-        if not _MONITORS and sys.getprofile() is _profile:
-            sys.setprofile(None)
-            found = self._recorder.reason
-            if found is not None and found.cause is Cause.INVISIBLE:
-                self._turns[self._path] = 0
-
-
-def _profile(frame: FrameType, event: str, argument: object) -> None:
-    if event == "call":
-        _reached(frame.f_code, frame)

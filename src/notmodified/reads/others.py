@@ -21,7 +21,7 @@ from django.template.loaders import cached, filesystem
 from django.utils import crypto
 
 from notmodified.causes import Cause
-from notmodified.reads import caches, clock, files, inspection
+from notmodified.reads import caches, clock, files, watching
 from notmodified.reads.inputs import note_uses_of_sessions
 from notmodified.reads.patching import Instead, replace_function, replace_method
 from notmodified.reads.places import is_importing, is_library
@@ -33,7 +33,7 @@ def install() -> None:
     if hasattr(crypto, "_notmodified_noted"):
         return
     clock.install()
-    inspection.install()
+    watching.install()
     replace_function(crypto.get_random_string, _noting(Cause.CHANCE, "a random value"))
     replace_function(defaultfilters.random, _noting(Cause.CHANCE, "a random value"))
     replace_method(defaulttags.LoremNode, "render", _noting(Cause.CHANCE, "a random value"))

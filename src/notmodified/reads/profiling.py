@@ -1,0 +1,162 @@
+"""What code a response reaches, before Python 3.12: by Python's profiler.
+
+Rules of this module:
+
+- Every recording is profiled: a branch that is taken for the first time is one that nobody has
+  looked at.
+- A thread has one profiler, which several recordings of its tasks may share. What another task has
+  reached meanwhile counts for them too.
+- Where somebody else profiles, nothing is recorded.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from copy import copy
+from functools import lru_cache, partial
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, Final
+from weakref import ref
+
+from asgiref.sync import AsyncToSync, SyncToAsync
+
+from notmodified.causes import Cause
+from notmodified.reads.inspection import found_in
+from notmodified.reads.patching import replace_method
+from notmodified.reads.places import is_library
+from notmodified.reads.recorder import Recorder, current
+
+
+class _OfThread(threading.local):
+    profiler: Any = None
+    users: int = 0
+
+
+_OF_THREAD: Final = _OfThread()
+
+
+class inspected:
+    """Inspect what this thread runs inside, for `recorder`."""
+
+    __slots__ = ("_before", "_profiler", "_recorder")
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._profiler: Any = None
+        self._before: dict[CodeType, int] = {}
+
+    def __enter__(self) -> None:
+        if self._recorder.reason is not None:
+            return
+        mine = _OF_THREAD
+        if mine.users == 0:
+            if sys.getprofile() is not None:
+                self._recorder.doubt(Cause.INVISIBLE, "another profiler is at work")
+                return
+            mine.profiler = _new_profiler()
+            mine.profiler.enable()
+        else:
+            self._before = _harmful(mine.profiler)
+        mine.users += 1
+        self._profiler = mine.profiler
+
+    def __exit__(self, *ignored: object) -> None:
+        profiler, mine = self._profiler, _OF_THREAD
+        if profiler is None:
+            return
+        mine.users -= 1
+        still = sys.getprofile() is profiler
+        if not still:
+            self._recorder.doubt(Cause.INVISIBLE, "another profiler came to work")
+        elif mine.users == 0:
+            profiler.disable()
+        for code, times in _harmful(profiler).items():
+            if times > self._before.get(code, 0):
+                self._recorder.doubt(Cause.INVISIBLE, str(_found(code)))
+
+
+def install() -> None:
+    """Inspect also what asynchronous code has run in another thread, and the other way round."""
+
+    replace_method(SyncToAsync, "__call__", partial(_followed, "func", _inspecting))
+    replace_method(AsyncToSync, "__call__", partial(_followed, "awaitable", _ainspecting))
+
+
+def _followed(
+    name: str,
+    inspecting: Callable[..., Any],
+    original: Any,
+    self: Any,
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    """Call `original` on something like `self`, the function in which is inspected."""
+    recorder = current()
+    if recorder is not None:
+        self = copy(self)
+        setattr(self, name, inspecting(getattr(self, name), recorder))
+    return original(self, *args, **kwargs)
+
+
+def _inspecting(function: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with inspected(recorder):
+            return function(*args, **kwargs)
+
+    return call
+
+
+def _ainspecting(function: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        with inspected(recorder):
+            return await function(*args, **kwargs)
+
+    return call
+
+
+def _new_profiler() -> Any:
+    from _lsprof import Profiler  # what cProfile is made of
+
+    return Profiler(subcalls=False, builtins=False)
+
+
+def _harmful(profiler: Any) -> dict[CodeType, int]:
+    """What was reached of code that uses what is not seen, and how often."""
+    return {one.code: one.callcount for one in profiler.getstats() if _found(one.code) is not None}
+
+
+_known: Final[dict[int, tuple[ref[CodeType], str | None]]] = {}
+"""What was found in code, by its identity: to hash it takes long."""
+
+
+def _found(code: CodeType) -> str | None:
+    known = _known.get(id(code))
+    if known is None:
+        forget = partial(_known.pop, id(code))
+        found = None if _is_harmless(code) else found_in(code, _globals_of(code))
+        known = _known[id(code)] = (ref(code, lambda _: forget()), found)
+    return known[1]
+
+
+def _is_harmless(code: CodeType) -> bool:
+    # What runs in a module itself, runs while that is imported.
+    return is_library(code.co_filename) or code.co_name == "<module>"
+
+
+def _globals_of(code: CodeType) -> Mapping[str, Any]:
+    """What the names in `code` stand for."""
+    found = _globals_by_file(len(sys.modules)).get(code.co_filename)
+    if found is not None:
+        return found
+    functions = (one for one in gc.get_objects() if type(one) is FunctionType)
+    return next((one.__globals__ for one in functions if one.__code__ is code), {})
+
+
+@lru_cache(maxsize=1)
+def _globals_by_file(modules: int) -> dict[str, dict[str, Any]]:
+    found = [vars(one) for one in [*sys.modules.values()] if isinstance(one, ModuleType)]
+    return {names["__file__"]: names for names in found if isinstance(names.get("__file__"), str)}
