@@ -396,6 +396,24 @@ def test_sql_that_says_more_than_it_seems(vendor: str, sql: str) -> None:
     assert "not recorded" in hold(rows(sql)).headers["Cache-Status"]
 
 
+@pytest.mark.parametrize("parameters", [None, [], (), [1]], ids=repr)
+@pytest.mark.parametrize("name", ["a%b", "a%%b"])
+def test_percent_signs_within_quotes(name: str, parameters: Any) -> None:
+    """With parameters, two of them stand for one; without, for two."""
+    for pk, username in enumerate(["a%b", "a%%b", "c"], 1):
+        User.objects.create(pk=pk, username=username, first_name="x")
+
+    def ask(request: HttpRequest) -> Any:
+        with connection.cursor() as cursor:
+            condition = "username = 'a%%b'" + (" AND 1 = %s" if parameters else "")
+            cursor.execute(f"SELECT first_name FROM auth_user WHERE {condition}", parameters)
+            return cursor.fetchall()
+
+    held = hold(ask)
+    User.objects.filter(username=name).update(first_name="y")
+    check(held)
+
+
 def test_many_rows_of_one_table_and_none_of_another() -> None:
     """Two pages that were recorded at one moment, of which one has changed."""
     fill()

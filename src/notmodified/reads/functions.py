@@ -91,6 +91,36 @@ def impure(node: exp.Expression) -> str | None:
     return node.sql_name()
 
 
+_CLOCKS: Final = {
+    "sqlite": frozenset(
+        {
+            *("CURRENT_TIMESTAMP", "DATETIME('now')", "DATETIME('NOW')"),
+            *("STRFTIME('%Y-%m-%d %H:%M:%f', 'now')", "STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')"),
+        }
+    ),
+    "postgres": frozenset(
+        {
+            *("CURRENT_TIMESTAMP", "CLOCK_TIMESTAMP()", "STATEMENT_TIMESTAMP()"),
+            "TRANSACTION_TIMESTAMP()",
+        }
+    ),
+    "mysql": frozenset(
+        {
+            *("CURRENT_TIMESTAMP()", "CURRENT_TIMESTAMP(3)", "CURRENT_TIMESTAMP(6)"),
+            *("NOW()", "NOW(3)", "NOW(6)"),
+        }
+    ),
+}
+
+
+def clock(node: exp.Expression, language: str | None) -> str | None:
+    """The text of `node`, if that is the time by the clock of the database and nothing more."""
+    if not isinstance(node, exp.CurrentTimestamp | exp.TimeToStr | exp.Anonymous):
+        return None
+    text = node.sql(dialect=language)
+    return text if text in _CLOCKS.get(language or "", ()) else None
+
+
 _CLOCK_WORDS: Final = re.compile(r"\b(?:now|today|tomorrow|yesterday)\b", re.IGNORECASE)
 
 

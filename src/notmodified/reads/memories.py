@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 from notmodified.reads.analysis import NotProvableError
 from notmodified.reads.now import plain
 from notmodified.reads.plans import Planner, is_query
+from notmodified.sql.text import Parameters
 
 MOST_STATEMENTS: Final = 200
 MOST_PARAMETERS: Final = 20
@@ -29,12 +30,12 @@ _WORD: Final = re.compile(r"[^\W\d]\w*")
 
 
 class Memory(NamedTuple):
-    """A statement whose result may have been kept. `parameters` are ``None`` once there were too
-    many, or none that are known by their places."""
+    """A statement whose result may have been kept. `parameters` are those of each execution;
+    ``None`` once there were too many, or some that are not known by their places."""
 
     alias: str
     sql: str
-    parameters: set[tuple[Any, ...]] | None
+    parameters: set[tuple[Any, ...] | None] | None
 
 
 class Understood(NamedTuple):
@@ -71,7 +72,7 @@ def keep(alias: str, sql: str, parameters: Any) -> None:
     try:
         if parameters is not None and not isinstance(parameters, list | tuple):
             raise TypeError("parameters by name")
-        memory.parameters.add(tuple(map(plain, parameters or ())))
+        memory.parameters.add(None if parameters is None else tuple(map(plain, parameters)))
     except TypeError:  # or values that cannot be kept
         _kept[key] = memory._replace(parameters=None)
     if len(memory.parameters) > MOST_PARAMETERS:
@@ -101,7 +102,8 @@ def keys(alias: str, planner: Planner) -> frozenset[str]:
         words = _words.get(alias, set()).copy()
         found = planner.mentioned(None if len(words) > MOST_WORDS else " ".join(words))
         for memory in [memory for memory in list(_kept.values()) if memory.alias == alias]:
-            for parameters in list(memory.parameters or [None]):
+            executions: list[Parameters] = list(memory.parameters or [{}])
+            for parameters in executions:
                 try:
                     reads = planner.read(memory.sql, parameters)
                 except NotProvableError:

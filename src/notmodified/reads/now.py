@@ -19,7 +19,7 @@ import operator
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from datetime import tzinfo as Zone
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 UNITS: Final = ("year", "month", "day", "hour", "minute", "second")
 """The parts of a time that stay the same for a while, the longest first."""
@@ -321,17 +321,32 @@ class NowText(str):
         return self
 
 
-def now_in(parameter: object) -> Now | None:
+class DatabaseNow(NamedTuple):
+    """The time by the clock of a database, as it shows it: `value`. Of what it shows, `ahead` is
+    how many seconds it is ahead of the clock here, at most."""
+
+    value: Any
+    ahead: float
+    clocked: Clocked
+
+    def until(self, second: float) -> None:
+        """Tell that what was learned is right until it is this `second` there."""
+        self.clocked.time_shown(second - self.ahead)
+
+
+def now_in(parameter: object) -> Now | DatabaseNow | None:
     """The *now* that a parameter of a statement stands for."""
     if isinstance(parameter, NowText):
         return parameter.now
-    return parameter if isinstance(parameter, Now) else None
+    return parameter if isinstance(parameter, Now | DatabaseNow) else None
 
 
 def plain(parameter: Any) -> Any:
     """What a driver is to be given for `parameter`."""
     if isinstance(parameter, NowText):
         return str(parameter)
+    if isinstance(parameter, DatabaseNow):
+        return parameter.value
     return parameter.value if isinstance(parameter, Now) else parameter
 
 

@@ -11,8 +11,8 @@ Rules of this module:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -21,11 +21,20 @@ from sqlglot import exp
 
 from notmodified.causes import Cause
 from notmodified.reads.analysis import Analysis, Catalogue, NotProvableError, Read, WritesError
-from notmodified.reads.functions import is_clock
-from notmodified.reads.now import Now, NowText, now_in, plain
+from notmodified.reads.functions import clock, is_clock
+from notmodified.reads.now import DatabaseNow, Now, NowText, now_in, plain
 from notmodified.sql.dependencies import ANY, SHAPE, Dependency
 from notmodified.sql.schema import Schema
-from notmodified.sql.text import DIALECTS, HIDES, LOST, Operand, filled, numbered, without_front
+from notmodified.sql.text import (
+    DIALECTS,
+    HIDES,
+    LOST,
+    Operand,
+    Parameters,
+    filled,
+    numbered,
+    without_front,
+)
 from notmodified.sql.values import Kind
 
 MOST_TEXTS: Final = 4096
@@ -36,6 +45,10 @@ _WRITE: Final = re.compile(r"(?:INSERT|UPDATE|DELETE|REPLACE|MERGE)\b", re.IGNOR
 _CONTROL: Final = re.compile(
     r"(?:SAVEPOINT|RELEASE|ROLLBACK|BEGIN|START\s+TRANSACTION|COMMIT)\b[^;]*;?\s*\Z", re.IGNORECASE
 )
+
+
+Clock = Callable[[str], DatabaseNow]
+"""Asks the database for the time that an expression gives, before a statement that holds it."""
 
 
 def is_query(sql: str) -> bool:
@@ -93,7 +106,7 @@ class Turn(NamedTuple):
 
     sql: str
     parameters: tuple[Any, ...]
-    now: Now
+    now: Now | DatabaseNow
 
 
 class Found(NamedTuple):
@@ -108,13 +121,17 @@ class Found(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a statement reads: some keys whatever its parameters are, others by these, others by the
-    rows that are fetched. `compared` are the parameters that may be the time. `reason` and
-    `cause` say why that is not provable; `writes`, that it writes, or may do so."""
+    rows that are fetched. `compared` are the parameters that may be the time. `clocks` are the
+    texts by which it asks the database for the time: they count as so many parameters more, after
+    the `placeholders`. `reason` and `cause` say why that is not provable; `writes`, that it writes,
+    or may do so."""
 
     keys: frozenset[str] = frozenset()
     by_parameters: tuple[Alternatives, ...] = ()
     by_rows: tuple[Fetched, ...] = ()
     compared: tuple[Compared, ...] = ()
+    placeholders: int = 0
+    clocks: tuple[str, ...] = ()
     reason: str | None = None
     writes: bool = False
     cause: Cause = Cause.QUERY
@@ -138,16 +155,22 @@ class Planner:
         )
         self.plan = lru_cache(maxsize=MOST_TEXTS)(self._plan)
 
-    def read(self, sql: str, parameters: Sequence[Any] | None) -> Found:
-        """What the result of `sql` with `parameters` depends on. Raises NotProvableError, and
-        WritesError for what writes or may do so."""
-        plan = self.plan(sql)
+    def read(self, sql: str, parameters: Parameters, asked: Clock | None = None) -> Found:
+        """What the result of `sql` with `parameters` depends on; `asked` tells the time by that of
+        the database. Raises NotProvableError, and WritesError for what writes or may do so."""
+        plan = self.plan(sql, parameters is not None)
+        if not isinstance(parameters, Sequence):
+            parameters = None
         if plan.writes:
             raise WritesError(plan.reason or f"a write: {sql[:60]}")
         if plan.reason is not None:
             raise NotProvableError(plan.reason, plan.cause)
         if parameters and any(isinstance(one, str) and is_clock(one) for one in parameters):
             raise NotProvableError("the time, as a text", Cause.TIME)
+        if plan.clocks:
+            if asked is None or len(parameters or ()) != plan.placeholders:
+                raise NotProvableError("the time of the database", Cause.TIME)
+            parameters = [*(parameters or ()), *map(asked, plan.clocks)]
         found = set(plan.keys)
         for narrowed, any_, whole in plan.by_parameters:
             keys = []
@@ -162,7 +185,7 @@ class Planner:
                 keys += (beginning + text, any_)
             found.update(keys)
         turns: tuple[Turn, ...] = ()
-        if parameters and any(isinstance(one, Now | NowText) for one in parameters):
+        if parameters and any(isinstance(one, Now | NowText | DatabaseNow) for one in parameters):
             turns = _turns(plan, parameters, as_texts=self._language != "postgres")
         return Found(found, plan.by_rows, turns)
 
@@ -227,26 +250,44 @@ class Planner:
         quote = "`" if self._language == "mysql" else '"'
         return quote + name.replace(quote, quote * 2).replace("%", "%%") + quote
 
-    def _plan(self, sql: str) -> Plan:
+    def _plan(self, sql: str, formatted: bool = True) -> Plan:
         sql = without_front(sql)
         if _CONTROL.match(sql):
             return Plan()
         if _WRITE.match(sql):
             return Plan(writes=True)
-        text = numbered(sql) if _QUERY.match(sql) and not HIDES.search(sql) else None
+        text = None
+        # MariaDB's texts may hold quotes behind backslashes, so that nobody knows where they end.
+        ends_are_known = not (formatted and self._language == "mysql" and "\\" in sql)
+        if _QUERY.match(sql) and not HIDES.search(sql) and ends_are_known:
+            text = numbered(sql, formatted=formatted)
         if text is None:
             return Plan(reason=f"a statement of this kind: {sql[:40]}", writes=True)
         try:
             [tree] = sqlglot.parse(text, dialect=self._language)
             if not isinstance(tree, exp.Query):
                 raise NotProvableError(f"a statement of this kind: {sql[:40]}")
+            placeholders = sum(1 for _ in tree.find_all(exp.Placeholder))
+            clocks = self._without_clocks(tree, placeholders)
             analysis = Analysis(self._catalogue)
             analysis.query(tree, frozenset(), {}, outermost=True)
         except NotProvableError as error:
             return Plan(reason=str(error), writes=isinstance(error, WritesError), cause=error.cause)
         except (sqlglot.errors.SqlglotError, RecursionError, ValueError):
             return Plan(reason=f"SQL that is not understood: {sql[:40]}", writes=True)
-        return self._compiled(analysis.reads)
+        return replace(
+            self._compiled(analysis.reads), placeholders=placeholders, clocks=tuple(clocks)
+        )
+
+    def _without_clocks(self, tree: Any, placeholders: int) -> list[str]:
+        """Put a placeholder more in the place of each function that tells the time; their texts."""
+        found = [(node, clock(node, self._language)) for node in tree.walk()]
+        texts: list[str] = []
+        for node, text in found:
+            if text is not None:
+                node.replace(exp.Placeholder(this=f"p{placeholders + len(texts)}"))
+                texts.append(text)
+        return texts
 
 
 def _turns(plan: Plan, parameters: Sequence[Any], *, as_texts: bool) -> tuple[Turn, ...]:

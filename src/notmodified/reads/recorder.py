@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from functools import partial
 from threading import Lock
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -28,11 +29,11 @@ from notmodified.causes import Cause, Objection
 from notmodified.reads import memories, settings_of_connections
 from notmodified.reads.analysis import NotProvableError, WritesError
 from notmodified.reads.noted_rows import NoteRows
-from notmodified.reads.now import end_of_offset, is_fixed, now_in
+from notmodified.reads.now import DatabaseNow, end_of_offset, is_fixed, now_in
 from notmodified.reads.places import place
 from notmodified.reads.plans import Planner, Turn
 from notmodified.reads.trace import TRACING, Query
-from notmodified.reads.turns import next_value
+from notmodified.reads.turns import in_utc, next_value, time_of
 from notmodified.reasons import logger
 from notmodified.sql.text import text_of
 
@@ -130,12 +131,14 @@ class Recorder:
                 if at is None:
                     return None
                 found.at[id(connection.connection)] = at
-            positional = parameters if isinstance(parameters, list | tuple) else None
-            if positional is None and parameters and any(map(now_in, dict(parameters).values())):
-                raise NotProvableError("the time, as a parameter by name", Cause.TIME)
+            if parameters is not None and not isinstance(parameters, list | tuple):
+                if any(map(now_in, dict(parameters).values())):
+                    raise NotProvableError("the time, as a parameter by name", Cause.TIME)
+                parameters = {}
             token = _CURRENT.set(_NOBODY)  # to learn a language takes files
             try:
-                reads = at.planner.read(sql, positional)
+                asked = partial(time_of, connection, clocked=self)
+                reads = at.planner.read(sql, parameters, asked)
             finally:
                 _CURRENT.reset(token)
             found.keys.update(reads.keys)
@@ -197,12 +200,19 @@ class Recorder:
         except NotProvableError as error:
             self.doubt(error.cause, str(error))
             return
+        if isinstance(turn.now, DatabaseNow):
+            if connection.vendor == "postgresql" and found is not None and found.tzinfo is None:
+                self.doubt(Cause.TIME, "the time of a database, beside one without a time zone")
+            elif found is not None:
+                turn.now.until(in_utc(found).timestamp())
+            return
         zone = connection.timezone if settings.USE_TZ else None
         # PostgreSQL compares moments, whatever its clients' zones are, if they say which they mean.
         if not is_fixed(zone) and not (connection.vendor == "postgresql" and settings.USE_TZ):
             self.time_shown(end_of_offset(turn.now.at, zone))
         if found is not None:
-            turn.now.until(found.timestamp())
+            naive = found.tzinfo is None and settings.USE_TZ
+            turn.now.until((found.replace(tzinfo=zone) if naive else found).timestamp())
 
     def note(self, kind: str, name: str, value: Any) -> None:
         """Note an input of the request, with the value that it had when it was first read."""

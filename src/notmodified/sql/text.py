@@ -7,7 +7,7 @@ numbers, so that the text is parsed once and the values are filled in per execut
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -19,8 +19,9 @@ DIALECTS: Final = {"sqlite": "sqlite", "postgresql": "postgres", "mysql": "mysql
 
 _IN_FRONT: Final = re.compile(r"(?:\s+|--[^\n]*\n|/\*(?!!).*?\*/)+", re.DOTALL)
 _PLACEHOLDER: Final = re.compile(
-    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*` | (?P<percent>%%) | (?P<parameter>%s)""",
-    re.VERBOSE,
+    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*` | --[^\n]* | /\*.*?\*/
+    | (?P<percent>%%) | (?P<parameter>%s)""",
+    re.VERBOSE | re.DOTALL,
 )
 
 HIDES: Final = re.compile(r"/\*M?!|\b(?:E|U&)'", re.IGNORECASE)
@@ -46,13 +47,18 @@ LOST: Final = object()
 """A value that nobody knows."""
 
 
-def filled(operand: Operand, parameters: Sequence[Any] | None) -> Any:
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+"""What comes with one execution. By name nobody follows them: an empty mapping says that there are
+some which nobody knows. ``None`` is for none at all."""
+
+
+def filled(operand: Operand, parameters: Parameters) -> Any:
     """The value of `operand` in one execution, or :data:`LOST`."""
     if isinstance(operand, Null):
         return None
     if not isinstance(operand, Parameter):
         return operand
-    if parameters is None or operand.index >= len(parameters):
+    if not isinstance(parameters, Sequence) or operand.index >= len(parameters):
         return LOST
     return parameters[operand.index]
 
@@ -71,25 +77,32 @@ def without_front(sql: str) -> str:
     return _IN_FRONT.sub("", sql, count=1) if _IN_FRONT.match(sql) else sql
 
 
-def numbered(sql: str) -> str | None:
+def numbered(sql: str, *, formatted: bool | None = None) -> str | None:
     """`sql` with its placeholders as ``:p0``, ``:p1`` …; ``%s`` would read as a modulo.
 
-    ``None`` if one stands within quotes, where drivers fill it in all the same.
+    `formatted` says whether the driver is given parameters, and puts them in: then ``%%`` stands
+    for a percent sign, also within quotes. ``None`` for not known, unless there are placeholders.
+    The result is ``None`` if what stands within quotes depends on that, or is filled in itself.
     """
-    count, quoted = 0, False
+    if formatted is False:
+        return sql
+    count, unclear, differs = 0, False, False
 
     def number(match: re.Match[str]) -> str:
-        nonlocal count, quoted
+        nonlocal count, unclear, differs
         if match["percent"]:
             return "%"
         if not match["parameter"]:
-            quoted |= "%s" in match[0].replace("%%", "")
-            return match[0]
+            quoted: str = match[0]
+            plain = quoted.replace("%%", "")
+            unclear |= "%" in plain
+            differs |= plain != quoted
+            return quoted.replace("%%", "%")
         count += 1
         return f":p{count - 1}"
 
     result = _PLACEHOLDER.sub(number, sql)
-    return None if quoted else result
+    return None if unclear or (differs and formatted is None and not count) else result
 
 
 def operand_of(node: exp.Expression | None) -> Operand | None:
