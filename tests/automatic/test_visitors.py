@@ -20,7 +20,7 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
 from notmodified.exchange import automatic
-from notmodified.reads import inputs
+from notmodified.reads import inputs, sessions
 from notmodified.reads.memories import forget_memories
 from notmodified.records.store import RECORDS
 from tests.automatic.visits import DEFAULT_MIDDLEWARE, RUNS, Visitor, constant, counted
@@ -374,8 +374,8 @@ DEFECTS: dict[str, tuple[Any, str, Any, Callable[[], None]]] = {
         lambda: TestSessions().test_nobody_s_tag_is_another_s("form"),
     ),
     "every cookie is kept": (
-        inputs,
-        "_is_kept",
+        sessions,
+        "is_kept",
         lambda cookie: True,
         TestSessions().test_a_cookie_that_is_none,
     ),

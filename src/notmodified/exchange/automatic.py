@@ -32,9 +32,11 @@ from notmodified.exchange.conditions import altered, preconditions_in
 from notmodified.exchange.surroundings import defaults, surroundings
 from notmodified.http.caching import directives
 from notmodified.http.preconditions import SAFE_TO_REPEAT, Representation, Verdict
-from notmodified.reads.inputs import ABOUT_NOBODY, COOKIE, Cookies, note_session, noting
+from notmodified.reads.inputs import Cookies, noting
+from notmodified.reads.kinds import ABOUT_NOBODY, COOKIE
 from notmodified.reads.others import rows_dropped
 from notmodified.reads.recorder import Read, Recorder, release
+from notmodified.reads.sessions import note_session
 from notmodified.reasons import Reason, give
 from notmodified.records import databases
 from notmodified.records.headers import headers_of

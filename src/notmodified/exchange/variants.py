@@ -20,7 +20,7 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from notmodified import conf
 from notmodified.http.caching import directives
-from notmodified.reads.inputs import COOKIE, META
+from notmodified.reads.kinds import COOKIE, META
 
 _SAID = frozenset({"private", "public", "s-maxage", "no-store"})
 _HEADER = "HTTP_"

@@ -13,12 +13,10 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from notmodified.reads.kinds import FILE
 from notmodified.reads.patching import Instead, replace_function
 from notmodified.reads.places import is_importing
 from notmodified.reads.recorder import current
-
-FILE: Final = "file"
-"""The kind of these inputs; the name is that of the question and the path."""
 
 _QUESTIONS: Final[dict[str, Callable[[str], Any]]] = {
     name: getattr(os.path, name)

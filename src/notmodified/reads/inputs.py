@@ -7,8 +7,6 @@ Rules of this module:
 - What the package itself reads shapes no content; nor do the eager reads of Django's own middleware
   that are listed here, each with its reason.
 - What cannot be compared later (a socket, all headers at once) makes the response unprovable.
-- Of a session that nobody asked for anything, all that counts is whether its cookie would be taken
-  away as one that cannot be right; else the cookie counts, and what the session is read from.
 - The CSRF secret is what its cookie says, or the session.
 """
 
@@ -25,19 +23,9 @@ from django.http import HttpRequest
 from django.http.request import HttpHeaders
 
 from notmodified.causes import Cause
-from notmodified.reads import files
-from notmodified.reads.files import FILE
-from notmodified.reads.recorder import Recorder, current, elsewhere
-
-META: Final = "meta"
-COOKIE: Final = "cookie"
-SESSION: Final = "session"
-"""Whether a session's cookie is kept: the name is the cookie's."""
-NO_COOKIES: Final = "no cookies", ""
-"""Whether there are none: C code may see that an empty dict is, without asking it for anything."""
-
-ABOUT_NOBODY: Final = frozenset({SESSION, NO_COOKIES[0]})
-"""Kinds of inputs that shape no content of a view that asks for nothing."""
+from notmodified.reads import files, sessions
+from notmodified.reads.kinds import COOKIE, FILE, META, NO_COOKIES, SESSION
+from notmodified.reads.recorder import Recorder
 
 _IN_KEY: Final = frozenset(
     {
@@ -60,7 +48,7 @@ def _eager() -> dict[CodeType, frozenset[str]]:
     - CommonMiddleware compares the browser's name with DISALLOWED_USER_AGENTS, if there are any.
     - CsrfViewMiddleware takes the secret out of its cookie; a page that asks for a token is known
       by that.
-    - SessionMiddleware takes the session's key out of its cookie; see ``note_session``.
+    - SessionMiddleware takes the session's key out of its cookie; see ``sessions``.
     - ``get_conditional_response`` judges preconditions, as we do.
     """
     from django.contrib.sessions.middleware import SessionMiddleware
@@ -311,75 +299,6 @@ def noting(request: HttpRequest, recorder: Recorder) -> None:
     request.__dict__["headers"] = _NotedHeaders(meta)
 
 
-def note_session(request: HttpRequest, recorder: Recorder) -> None:
-    """Note what counts of the session, once the response is complete."""
-    session: Any = getattr(request, "session", None)
-    if session is None and not recorder.uses_session:
-        return
-    name = settings.SESSION_COOKIE_NAME
-    cookie = dict.get(request.COOKIES, name)
-    if recorder.uses_session or session.accessed:
-        recorder.note(COOKIE, name, cookie)
-    else:
-        recorder.note(SESSION, name, _is_kept(cookie))
-
-
-def note_uses_of_sessions() -> None:
-    """Have sessions tell that somebody has asked for what they hold, for their key, or whether they
-    are empty."""
-    from django.contrib.sessions.backends.base import SessionBase
-    from django.contrib.sessions.middleware import SessionMiddleware
-
-    holder: Any = SessionBase
-    data, key = holder._get_session, holder.session_key.fget
-    make_key, is_empty = holder._get_or_create_session_key, holder.is_empty
-    asks_each_time = SessionMiddleware.process_response.__code__
-
-    def get_data(self: Any, *args: Any, **kwargs: Any) -> Any:
-        _use(self)
-        return data(self, *args, **kwargs)
-
-    def get_key(self: Any) -> Any:
-        _use(self)
-        return key(self)
-
-    def get_or_create_key(self: Any) -> Any:
-        _use(self)
-        return make_key(self)
-
-    def get_whether_empty(self: Any) -> bool:
-        if sys._getframe(1).f_code is not asks_each_time:
-            _use(self)
-        return bool(is_empty(self))
-
-    holder._get_session = get_data
-    holder._session = property(get_data)
-    holder.session_key = property(get_key)
-    holder._get_or_create_session_key = get_or_create_key
-    holder.is_empty = get_whether_empty
-
-
-def _use(session: Any) -> None:
-    recorder = current()
-    if recorder is None:
-        elsewhere(Cause.SESSION, "a session")
-        return
-    recorder.uses_session = True
-    if recorder.reason is None and _is_strange(type(session)):
-        recorder.doubt(Cause.SESSION, f"a session of {type(session).__module__}")
-
-
-def _is_strange(class_: Any) -> bool:
-    """Whether a session may be read in a way that nobody sees."""
-    return not str(getattr(class_.load, "__module__", "")).startswith("django.contrib.sessions.")
-
-
-def _is_kept(cookie: str | None) -> bool:
-    """Whether SessionMiddleware leaves the client its cookie, as far as one can see without looking
-    for the session."""
-    return cookie is None or len(cookie) >= 8
-
-
 Cookies = Callable[[], Mapping[str, str]]
 """Reads the cookies of a request, which takes time that most records can do without."""
 
@@ -398,4 +317,4 @@ def _value_now(kind: str, name: str, meta: Mapping[str, Any], cookies: Cookies) 
         return cookies().get(name)
     if kind == FILE:
         return files.answer(name)
-    return _is_kept(cookies().get(name)) if kind == SESSION else not cookies()
+    return sessions.is_kept(cookies().get(name)) if kind == SESSION else not cookies()

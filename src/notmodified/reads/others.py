@@ -22,10 +22,10 @@ from django.utils import crypto
 
 from notmodified.causes import Cause
 from notmodified.reads import caches, clock, files, watching
-from notmodified.reads.inputs import note_uses_of_sessions
 from notmodified.reads.patching import Instead, replace_function, replace_method
 from notmodified.reads.places import is_importing, is_library
 from notmodified.reads.recorder import anybody_records, current, unrecorded, unseen
+from notmodified.reads.sessions import note_uses_of_sessions
 
 
 def install() -> None:
