@@ -1,5 +1,5 @@
-"""What it costs that code is inspected, on Python 3.12 and later: the same renders with nothing
-inspected.
+"""What it costs that code is inspected, on Python 3.12 and later: how often a render that is not
+the first is interrupted for it, and the same renders with nothing inspected.
 
 ``BENCH_DATABASE=sqlite:///bench.sqlite3 python3.12 -m benchmarks.inspection``
 """
@@ -7,15 +7,21 @@ inspected.
 from __future__ import annotations
 
 import os
+import statistics
 import sys
+import time
 from collections.abc import Callable
+from math import sqrt
 from typing import Any
 
-from benchmarks.interleaved import as_markdown, compare
 from benchmarks.scratch import on_one_core
 
-NOT_INSPECTED = "nothing is inspected"
 MOST_MICROSECONDS = 3.0
+ROUNDS = 150
+WARMING = 60
+"""So many renders come after each switch, before any is timed: what is watched changes the code,
+which has to grow fast again."""
+TIMED = 40
 
 
 def main() -> None:
@@ -28,37 +34,79 @@ def main() -> None:
 
     prepared()
     bare = bare_handler()
-    events: Any = sys.monitoring.events
-    tool = next(tool for tool in (4, 3) if sys.monitoring.get_tool(tool) == "notmodified")
-
-    def inspected(which: int, call: Callable[[], object]) -> Callable[[], None]:
-        def switch() -> None:
-            sys.monitoring.set_events(tool, which)
-            call()  # code is made ready for what is watched when it is first run after that
-
-        return switch
-
-    both = events.PY_START | events.PY_RESUME
-    for page, queries in {"one": "one query", "five": "5 queries", "twelve": "12 queries"}.items():
-        calls = {
-            NOT_INSPECTED: caller(bare, f"{page}/1", None),
-            "inspected": caller(bare, f"{page}/1", None),
-        }
-        before = {
-            name: inspected(which, calls[name])
-            for name, which in ((NOT_INSPECTED, 0), ("inspected", both))
-        }
-        for name, call in calls.items():
-            before[name]()
-            for _ in range(50):
-                call()
-        print(f"\n### Rendering a page of {queries}\n")
+    print("| a page of | interrupted, per render | longer, per render | of |")
+    print("|---|---:|---:|---:|")
+    for page, queries in {"one": "one query", "five": "5 queries"}.items():
+        render = caller(bare, f"{page}/1", None)
         with on_one_core():
-            ratios = compare(calls, NOT_INSPECTED, rounds=61, before=before)
-        print(as_markdown(ratios, NOT_INSPECTED) + "\n")
-        plain, watched = (ratio.microseconds for ratio in ratios)
-        within = "within" if watched - plain <= MOST_MICROSECONDS else "**not within**"
-        print(f"{watched - plain:+.1f} µs a request: {within} {MOST_MICROSECONDS:g} µs.")
+            interrupted, (difference, error, whole) = interruptions(render), longer(render)
+        print(
+            f"| {queries} | {interrupted:g} | {difference:+.1f} ± {error:.1f} µs | {whole:.0f} µs |"
+        )
+    print(
+        "\nA median of differences between neighbours, with an interval of 95 %; "
+        f"the target is at most {MOST_MICROSECONDS:g} µs."
+    )
+
+
+def tool() -> int:
+    return next(tool for tool in (4, 3) if sys.monitoring.get_tool(tool) == "notmodified")
+
+
+def interruptions(render: Callable[[], object], renders: int = 100) -> float:
+    """How often a render calls us, once it was rendered."""
+    monitoring: Any = sys.monitoring
+    count = 0
+    events = (monitoring.events.PY_START, monitoring.events.PY_RESUME)
+    ours = {event: monitoring.register_callback(tool(), event, None) for event in events}
+
+    def counting(started: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*args: Any) -> Any:
+            nonlocal count
+            count += 1
+            return started(*args)
+
+        return called
+
+    for event, started in ours.items():
+        monitoring.register_callback(tool(), event, counting(started))
+    for _ in range(3):
+        render()
+    count = 0
+    for _ in range(renders):
+        render()
+    for event, started in ours.items():
+        monitoring.register_callback(tool(), event, started)
+    return count / renders
+
+
+def longer(render: Callable[[], object]) -> tuple[float, float, float]:
+    """How many microseconds longer a render takes while code is inspected, how far that may be off,
+    and how long it takes."""
+    both = sys.monitoring.events.PY_START | sys.monitoring.events.PY_RESUME
+    differences, plain = [], []
+    for number in range(ROUNDS):
+        order = (0, both) if number % 2 else (both, 0)
+        took = {which: timed(render, which) for which in order}
+        differences.append(took[both] - took[0])
+        plain.append(took[0])
+    differences.sort()
+    off = round(0.98 * sqrt(ROUNDS))  # ranks of a median's interval of 95 %
+    middle = ROUNDS // 2
+    low, high = differences[middle - off], differences[middle + off]
+    return statistics.median(differences), (high - low) / 2, statistics.median(plain)
+
+
+def timed(render: Callable[[], object], which: int) -> float:
+    sys.monitoring.set_events(tool(), which)
+    for _ in range(WARMING):
+        render()
+    took = []
+    for _ in range(TIMED):
+        start = time.perf_counter()
+        render()
+        took.append(time.perf_counter() - start)
+    return statistics.median(took) * 1e6
 
 
 if __name__ == "__main__":

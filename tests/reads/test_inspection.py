@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import dis
 import importlib
 import os
 import random
@@ -18,7 +19,7 @@ from datetime import datetime as now_class
 from os import environ, path
 from random import choice
 from time import time as seconds
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import pytest
@@ -290,6 +291,30 @@ def test_what_is_harmless_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(_watching(), "found_in", lambda code, names: looked.append(code))
     Visitor().get("/")
     assert looked == []
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="there each render is profiled")
+def test_harmless_code_runs_as_if_nobody_had_looked() -> None:
+    """What is run is the same, instruction for instruction; and so is what it costs."""
+
+    def harmless() -> int:
+        return sum(range(3))
+
+    def harmful() -> int:
+        return int(time.time() > 0)
+
+    VIEW[:] = [lambda: harmless() + harmful()]
+    for _ in range(2):
+        Visitor().get("/")
+    assert not _watched(harmless.__code__)
+    assert not _watched(page.__code__)
+    assert _watched(harmful.__code__)
+
+
+def _watched(code: CodeType) -> bool:
+    found: Any = dis.get_instructions(code, adaptive=True)
+    return any(one.opname.startswith("INSTRUMENTED") for one in found)
 
 
 def test_a_defect_would_be_found(monkeypatch: pytest.MonkeyPatch, log: None) -> None:
