@@ -52,7 +52,7 @@ BOOK, SHIRT, SEARCH = "/catalogue/book-1_1/", "/catalogue/a-shirt_13/", "/search
 PRODUCTS, REVIEWS = [BOOK, SHIRT], f"{BOOK}reviews/"
 PUBLIC = [
     *(HOME, "/catalogue/category/books_1/", "/catalogue/category/books/poems_4/"),
-    *("/offers/", "/offers/two-poems/", "/catalogue/ranges/poems/", BASKET, ABOUT, REVIEWS),
+    *("/offers/", "/offers/two-poems/", "/catalogue/ranges/poems/", BASKET, REVIEWS),
     *(f"{REVIEWS}1/", *(f"/look/{number}/" for number in (1, 5, 9, 13)), SEARCH, *PRODUCTS),
 ]
 NOT_LOGGED_IN = [

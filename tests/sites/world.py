@@ -142,6 +142,7 @@ class World:
         """Those who are logged in, and have been logged out."""
         for name in self.users:
             visitor = self.visitors[name]
+            visitor.client.get(visitor.site + visitor.any_page)  # a dead session's cookie goes
             if not visitor.is_logged_in:
                 visitor.log_in(name)
 
