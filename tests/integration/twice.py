@@ -17,7 +17,7 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from itertools import zip_longest
@@ -103,9 +103,10 @@ class Ears(DefaultCookiePolicy):
     whichever that is: only who is `open` to it keeps it."""
 
     open = True
+    names: Container[str] = frozenset({"messages"})
 
     def set_ok(self, cookie: Any, request: Any) -> bool:
-        return (self.open or cookie.name != "messages") and super().set_ok(cookie, request)
+        return (self.open or cookie.name not in self.names) and super().set_ok(cookie, request)
 
 
 class Visitor:

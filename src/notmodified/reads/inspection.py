@@ -49,6 +49,7 @@ _HARMLESS: Final = frozenset(
 
 _SHOW_NOBODY: Final = frozenset(
     {
+        "haystack.backends.log_query.<locals>.wrapper",  # how long a search takes
         "wagtail.log_actions.LogContext.__init__",  # a number for what is written while it is open
     }
 )

@@ -1,4 +1,4 @@
-"""The blog with a defect, as a WSGI application: for the proof that it would be found."""
+"""A site with a defect, as a WSGI application: for the proof that it would be found."""
 
 from __future__ import annotations
 
