@@ -68,7 +68,7 @@ class NotModifiedMiddleware:
         automatic = Automatic(request)
         record = automatic.found()
         answer = automatic.confirmed(record) if record is not None else None
-        if answer is not None and not automatic.is_audited(record):
+        if answer is not None and not automatic.is_audited():
             return answer
         request.META[answers.MIDDLEWARE_FLAG] = True
         recorder = automatic.begin()
@@ -86,7 +86,7 @@ class NotModifiedMiddleware:
         record = automatic.found()
         if record is not None:
             answer = await sync_to_async(automatic.confirmed)(record)
-            if answer is not None and not automatic.is_audited(record):
+            if answer is not None and not automatic.is_audited():
                 return answer
         request.META[answers.MIDDLEWARE_FLAG] = True
         recorder = automatic.begin()

@@ -132,6 +132,17 @@ class TestInputs:
         assert other.content == b"Accept is text/b"
         assert visitor.get("/header/Accept/", **{"If-None-Match": tag}).status_code == 200
 
+    def test_a_record_that_is_out_of_date_hides_no_other(self, visitor: Visitor) -> None:
+        """It was told apart by another header than the later one is."""
+        Shelf.objects.update_or_create(pk=1, defaults={"name": "Accept"})
+        visitor.get("/header-by-shelf/")
+        Shelf.objects.filter(pk=1).update(name="User-Agent")
+        later = Visitor()
+        later.get("/header-by-shelf/", Accept="text/b")
+        assert later.is_answered_without_view("/header-by-shelf/")
+        visitor.get("/header-by-shelf/")
+        assert visitor.is_answered_without_view("/header-by-shelf/")
+
     def test_a_header_that_was_not_read_does_not(self, visitor: Visitor) -> None:
         visitor.get("/header/Accept/", **{"User-Agent": "one"})
         assert visitor.is_answered_without_view("/header/Accept/", **{"User-Agent": "two"})

@@ -79,6 +79,11 @@ def header(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse(f"{name} is {request.headers.get(name)}")
 
 
+def header_by_shelf(request: HttpRequest) -> HttpResponse:
+    """Which header is read is in a row."""
+    return header(request, Shelf.objects.get(pk=1).name)
+
+
 def cookie(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse(f"{name} is {request.COOKIES.get(name)}")
 
@@ -149,6 +154,7 @@ urlpatterns: list[Any] = [
     path("without/user/", counted(lambda request: HttpResponse(str(request.user.is_active)))),
     path("books-of/<int:pk>/", counted(shelf_and_books)),
     path("header/<name>/", counted(header)),
+    path("header-by-shelf/", counted(header_by_shelf)),
     path("cookie/<name>/", counted(cookie)),
     path("set-cookie/", counted(set_cookie)),
     path("async/<int:pk>/", asynchronous),

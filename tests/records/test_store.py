@@ -86,6 +86,15 @@ def test_of_too_many_ways_to_tell_them_apart_the_oldest_goes(
     assert records.bytes == 200
 
 
+def test_one_that_does_not_fit_hides_no_other() -> None:
+    records, plain, named = Records(), record(), record(name="a")
+    for one in (plain, named):
+        records.put(key("/"), one)
+    assert records.find(key("/"), {"name": "a"}, dict, HERE) is plain
+    fits = records.find(key("/"), {"name": "a"}, dict, HERE, lambda one: one is not plain)
+    assert fits is named
+
+
 def test_one_that_another_has_replaced_is_not_dropped() -> None:
     records, later = Records(), record(name="a")
     earlier = record(name="a")
@@ -94,7 +103,7 @@ def test_one_that_another_has_replaced_is_not_dropped() -> None:
     records.drop(key("/"), earlier)
     assert find(records, "/", name="a") is later
     records.drop(key("/"), later)
-    assert (len(records), records.bytes, records._selections) == (0, 0, {})
+    assert (len(records), records.bytes, records._resources) == (0, 0, {})
 
 
 STEPS = st.lists(
@@ -124,6 +133,7 @@ def test_its_books_are_right(steps: list[tuple[str, str, str, str, int]]) -> Non
             assert found is None or found is latest[at]
         held = [one for _, one in records.items()]
         assert records.bytes == sum(one.size for one in held) <= 500
-        counts = [n for each in records._selections.values() for n in each.values()]
+        counts = [len(by) for ways in records._resources.values() for by in ways.values()]
         assert sum(counts) == len(held)
         assert 0 not in counts
+        assert {} not in records._resources.values()

@@ -51,7 +51,7 @@ HOME, ABOUT, LOGIN, BASKET = "/catalogue/", "/about/", "/accounts/login/", "/bas
 BOOK, SHIRT, SEARCH = "/catalogue/book-1_1/", "/catalogue/a-shirt_13/", "/search/?q=Book"
 PRODUCTS, REVIEWS = [BOOK, SHIRT], f"{BOOK}reviews/"
 PUBLIC = [
-    *(HOME, "/catalogue/category/books_1/", "/catalogue/category/books/poems_4/"),
+    *(HOME, ABOUT, "/catalogue/category/books_1/", "/catalogue/category/books/poems_4/"),
     *("/offers/", "/offers/two-poems/", "/catalogue/ranges/poems/", BASKET, REVIEWS),
     *(f"{REVIEWS}1/", *(f"/look/{number}/" for number in (1, 5, 9, 13)), SEARCH, *PRODUCTS),
 ]

@@ -62,11 +62,12 @@ def unmodified(
     preconditions = preconditions_in(meta)
     if not preconditions:
         return None
-    record = RECORDS.find(key, meta, cookies, surroundings)
-    if record is None:
-        return None
-    verdict = preconditions.judge(method, record.representation, altered=altered())
-    return record if verdict is Verdict.NOT_MODIFIED else None
+
+    def fits(record: Record) -> bool:
+        verdict = preconditions.judge(method, record.representation, altered=altered())
+        return verdict is Verdict.NOT_MODIFIED
+
+    return RECORDS.find(key, meta, cookies, surroundings, fits)
 
 
 def has_content(meta: Mapping[str, Any]) -> bool:
@@ -113,6 +114,7 @@ class Automatic:
         self._surroundings = surroundings()
         self._begun, self._arrived = time.time(), time.monotonic()
         self._since: int | None = None
+        self._confirmed: Record | None = None
         self.audited: Record | None = None
         """What would have answered, where the view is run all the same."""
 
@@ -138,21 +140,25 @@ class Automatic:
         )
 
     def confirmed(self, record: Record) -> HttpResponseBase | None:
-        """The 304, if `record` holds. Asks the ledger."""
-        if any(connections[proof.database.alias].in_atomic_block for proof in record.proofs):
-            return None
-        if not record.holds():
-            RECORDS.drop(self._key, record)
-            return None
-        answer = answers.not_modified(record.headers, record.representation, self._begun)
-        give(self._request, answer, Reason.UNCHANGED)
-        return answer
+        """The 304, if `record` holds, or another that says it. Asks the ledger."""
+        found: Record | None = record
+        while found is not None:
+            if any(connections[proof.database.alias].in_atomic_block for proof in found.proofs):
+                return None
+            if found.holds():
+                answer = answers.not_modified(found.headers, found.representation, self._begun)
+                give(self._request, answer, Reason.UNCHANGED)
+                self._confirmed = found
+                return answer
+            RECORDS.drop(self._key, found)
+            found = self.found()
+        return None
 
-    def is_audited(self, record: Record | None) -> bool:
-        """Whether the view is to run although `record` answers."""
+    def is_audited(self) -> bool:
+        """Whether the view is to run although a record answers."""
         if not audit.is_due():
             return False
-        self.audited = record
+        self.audited = self._confirmed
         return True
 
     def compare(self, response: HttpResponseBase) -> None:
@@ -198,12 +204,15 @@ class Automatic:
         [read] = recorder.reads.values()
         now = int(min(snapshot.clock for snapshot in read.at.values()))
         self._since = now + 1
+        etag = answers.carried_by(response).etag
         known = RECORDS.find(
-            self._key, self._request.META, lambda: self._request.COOKIES, self._surroundings
+            self._key,
+            self._request.META,
+            lambda: self._request.COOKIES,
+            self._surroundings,
+            lambda record: record.since is not None and record.representation.etag == etag,
         )
-        if known is None or known.since is None:
-            return
-        if known.representation.etag == answers.carried_by(response).etag and known.holds():
+        if known is not None and known.since is not None and known.holds():
             self._since = known.since
             if known.since <= now:
                 answers.put_validators(response, Representation(last_modified=known.since))

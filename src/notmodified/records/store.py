@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
@@ -68,7 +68,7 @@ class Proof(NamedTuple):
         return self.joined.split(BETWEEN) if self.joined else []
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Record:
     """One remembered response.
 
@@ -121,8 +121,8 @@ class Selection(NamedTuple):
     surroundings: tuple[Any, ...]
 
 
-Place = tuple[Key, Selection, tuple[Any, ...]]
-"""Where a record is found: the last are the values of its inputs."""
+def _whatever(record: Record) -> bool:
+    return True
 
 
 class Records:
@@ -131,10 +131,11 @@ class Records:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._records: OrderedDict[Place, Record] = OrderedDict()
-        self._selections: dict[Key, dict[Selection, int]] = {}
-        """Of each resource, the ways by which its records are told apart, and of each of these, how
-        many there are."""
+        self._resources: dict[Key, dict[Selection, dict[tuple[Any, ...], Record]]] = {}
+        """Of each resource, the ways by which its records are told apart; of each of these, the
+        records by the values of their inputs."""
+        self._recent: OrderedDict[Record, Key] = OrderedDict()
+        """The least recently used comes first."""
         self._lock = Lock()
 
     def find(
@@ -143,85 +144,80 @@ class Records:
         meta: Mapping[str, Any],
         cookies: Cookies,
         surroundings: tuple[Any, ...],
+        fits: Callable[[Record], bool] = _whatever,
     ) -> Record | None:
         """The record of this resource for these inputs, which is still to be asked whether it
-        holds."""
-        selections = self._selections.get(key)
-        if selections is None:
+        holds; if there are several, told apart in several ways, one that `fits`."""
+        ways = self._resources.get(key)
+        if ways is None:
             return None
-        for selection in tuple(selections):  # another thread may add one
+        for selection, records in tuple(ways.items()):  # another thread may add one
             if selection.surroundings != surroundings:
                 continue
-            place = key, selection, values_now(selection.inputs, meta, cookies)
-            record = self._records.get(place)
-            if record is not None:
+            names = selection.inputs
+            record = records.get(values_now(names, meta, cookies) if names else ())
+            if record is not None and fits(record):
                 with suppress(KeyError):  # another thread may just have dropped it
-                    self._records.move_to_end(place)
+                    self._recent.move_to_end(record)
                 return record
         return None
 
     def put(self, key: Key, record: Record) -> None:
         """Remember `record`, in the place of one for the same inputs."""
-        place = _place_of(key, record)
+        selection = shared(Selection(record.inputs, record.surroundings))
         with self._lock:
-            self._forget(place)
-            selections = self._selections.setdefault(key, {})
-            while len(selections) >= MOST_SELECTIONS and place[1] not in selections:
-                oldest = next(iter(selections))
-                for one in [one for one in self._records if one[:2] == (key, oldest)]:
-                    self._forget(one)
-                selections = self._selections.setdefault(key, {})
-            selections[place[1]] = selections.get(place[1], 0) + 1
-            self._records[place] = record
+            earlier = self._resources.get(key, {}).get(selection, {}).get(record.values)
+            if earlier is not None:
+                self._forget(key, earlier)
+            ways = self._resources.get(key, {})
+            if len(ways) >= MOST_SELECTIONS and selection not in ways:
+                for one in list(next(iter(ways.values())).values()):
+                    self._forget(key, one)
+            self._resources.setdefault(key, {}).setdefault(selection, {})[record.values] = record
+            self._recent[record] = key
             self._bytes += record.size
-            while self._bytes > self._most_bytes and self._records:
-                self._forget(next(iter(self._records)))
+            while self._bytes > self._most_bytes:
+                oldest = next(iter(self._recent))
+                self._forget(self._recent[oldest], oldest)
 
     def drop(self, key: Key, record: Record) -> None:
         """Forget a record that does not hold any more."""
-        place = _place_of(key, record)
         with self._lock:
-            if self._records.get(place) is record:
-                self._forget(place)
+            if record in self._recent:
+                self._forget(key, record)
 
-    def _forget(self, place: Place) -> None:
-        record = self._records.pop(place, None)
-        if record is None:
-            return
+    def _forget(self, key: Key, record: Record) -> None:
+        del self._recent[record]
         self._bytes -= record.size
-        key, selection, _ = place
-        selections = self._selections[key]
-        selections[selection] -= 1
-        if not selections[selection]:
-            del selections[selection]
-        if not selections:
-            del self._selections[key]
+        ways = self._resources[key]
+        selection = Selection(record.inputs, record.surroundings)
+        del ways[selection][record.values]
+        if not ways[selection]:
+            del ways[selection]
+        if not ways:
+            del self._resources[key]
 
     def forget(self) -> None:
         with self._lock:
-            self._records.clear()
-            self._selections.clear()
+            self._recent.clear()
+            self._resources.clear()
             self._bytes = 0
 
     def items(self) -> list[tuple[Key, Record]]:
         """What is remembered at this moment."""
-        return [(key, record) for (key, *_), record in list(self._records.items())]
+        return [(key, record) for record, key in list(self._recent.items())]
 
     def after_fork(self) -> None:
         self._lock = Lock()  # whoever held it is not in this process
         self.forget()
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._recent)
 
     @property
     def bytes(self) -> int:
         """What the records take, by estimate."""
         return self._bytes
-
-
-def _place_of(key: Key, record: Record) -> Place:
-    return key, shared(Selection(record.inputs, record.surroundings)), record.values
 
 
 _OF_A_RECORD: Final = 1_150
