@@ -35,6 +35,7 @@ import httpx
 from tests.integration.servers import ROOT, free_port
 from tests.integration.twice import (
     WITHOUT_THE_VIEW,
+    Copy,
     Different,
     Shown,
     Visitor,
@@ -83,6 +84,24 @@ class Reader(Visitor):
                 if "304, but" in str(error):
                     raise
         return super().visit(method, path, *args, **kwargs)
+
+    def ask_with(self, copy: Copy, path: str, said: str) -> httpx.Response:
+        """Ask with the tag of `copy`, and compare what is held then. Raises Different; a page that
+        the view has made may have been of the minute before, and is asked for again."""
+        for last in (False, False, True):
+            truth = self.now(path)
+            headers = {"If-None-Match": copy.etag or ""}
+            answer = self.client.get(self.site + path, headers=headers)
+            confirmed = answer.status_code == 304
+            shown = copy.shown if confirmed else self.shown(answer)
+            try:
+                self.compare(path, shown, truth, f"{said}: {answer.status_code} {path}")
+            except Different:
+                if confirmed or last:
+                    raise
+            else:
+                break
+        return answer
 
     def compare(self, path: str, held: Shown, truth: Shown, said: str) -> None:
         if held != truth:
@@ -400,13 +419,7 @@ def check_nobody_gets_another_s_page(world: World) -> None:
     for name, other in permutations(two):
         visitor, copies = world.visitors[name], dict(world.visitors[other].copies)
         for path, copy in copies.items():
-            truth = visitor.now(path)
-            fields = {"If-None-Match": copy.etag or ""}
-            answer = visitor.client.get(visitor.site + path, headers=fields)
-            if answer.status_code == 304:
-                visitor.compare(path, copy.shown, truth, f"{name} with the tag of {other}'s:")
-            else:
-                visitor.compare(path, visitor.shown(answer), truth, f"{name}:")
+            visitor.ask_with(copy, path, f"with the tag of {other}'s")
 
 
 def check_a_right_is_gone_at_once(
@@ -439,10 +452,7 @@ def check_nothing_is_confirmed_after(
     log_out()
     assert not visitor.is_logged_in
     for path, copy in kept.items():
-        answer = visitor.client.get(visitor.site + path, headers={"If-None-Match": copy.etag or ""})
-        shown = copy.shown if answer.status_code == 304 else visitor.shown(answer)
-        said = f"after logging out: {answer.status_code} {path}"
-        visitor.compare(path, shown, visitor.now(path), said)
+        answer = visitor.ask_with(copy, path, "after logging out")
         if path not in public:
             assert answer.status_code == 302, path
     world.let_in()
