@@ -5,8 +5,6 @@ each with the name of the write that it has made.
 from __future__ import annotations
 
 import random
-import sys
-from collections.abc import Callable
 
 import django
 
@@ -18,6 +16,8 @@ from django.db import connection, transaction  # noqa: E402
 from django.db.models import F, Value  # noqa: E402
 from django.db.models.functions import Concat, Reverse  # noqa: E402
 from palette.models import Colour  # noqa: E402
+
+from tests.integration.seeds import Write, answer_seeds  # noqa: E402
 
 Chance = random.Random
 
@@ -198,7 +198,7 @@ def write_many_by_a_cursor(chance: Chance) -> None:
         cursor.executemany("UPDATE desktops_shortcut SET label = %s WHERE id = %s", rows)
 
 
-WRITES: list[Callable[[Chance], None]] = [
+WRITES: list[Write] = [
     *(save_a_desktop, save_a_field, create_a_note, create_notes_in_bulk, delete_a_note),
     *(delete_notes, update_notes, move_a_note, update_shortcuts_in_bulk, reorder_shortcuts),
     *(exchange_a_shortcut, add_a_tag, remove_a_tag, clear_the_tags, set_the_tags),
@@ -209,9 +209,4 @@ WRITES: list[Callable[[Chance], None]] = [
 ]
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        seed = int(line)
-        # Each in turn, so that none is left out; what it does exactly is left to chance.
-        write = WRITES[seed % len(WRITES)]
-        write(Chance(seed))
-        print(write.__name__, flush=True)
+    answer_seeds(WRITES)

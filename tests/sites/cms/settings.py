@@ -5,16 +5,13 @@ that its processes share, the images.
 import os
 from pathlib import Path
 
-STATE = Path(os.environ["CMS_STATE"])
+from tests.sites import base_settings
+from tests.sites.base_settings import *  # noqa: F403
 
-DEBUG = False
-SECRET_KEY = "tests only"
-ALLOWED_HOSTS = ["127.0.0.1", "testserver"]
+STATE = Path(os.environ["CMS_STATE"])
 ROOT_URLCONF = "tests.sites.cms.urls"
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "notmodified",
     "tests.sites.cms.blog",
     "wagtail.contrib.redirects",
     "wagtail.embeds",
@@ -28,75 +25,17 @@ INSTALLED_APPS = [
     "wagtail",
     "modelcluster",
     "taggit",
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
+    *base_settings.INSTALLED_APPS,
 ]
-
 MIDDLEWARE = [
-    "notmodified.middleware.NotModifiedMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    *base_settings.MIDDLEWARE,
     "wagtail.contrib.redirects.middleware.RedirectMiddleware",
 ]
-
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ]
-        },
-    }
-]
-
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": STATE / "cms.sqlite3",
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
-            # Pages that write while they are shown wait for their turn, instead of an error.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-        },
-    }
-}
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-        "LOCATION": STATE / "cache",
-    }
-}
-
-NOTMODIFIED = {"CACHE_STATUS": True, "NEVER_CACHE": "revalidate"}
-# Nothing here watches a model with tokens, which is what a cache of files is too weak for.
-SILENCED_SYSTEM_CHECKS = ["notmodified.E003"]
-
-LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("de", "Deutsch")]
-USE_I18N = True
-USE_TZ = True
-TIME_ZONE = "UTC"
-
-STATIC_URL = "/static/"
-MEDIA_URL = "/media/"
+TEMPLATES = base_settings.templates()
+DATABASES = base_settings.databases(STATE / "cms.sqlite3")
+CACHES = base_settings.caches(STATE / "cache")
 MEDIA_ROOT = STATE / "media"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LANGUAGE_CODE = "en"
 
 WAGTAIL_SITE_NAME = "The blog"
 WAGTAILADMIN_BASE_URL = "http://127.0.0.1"

@@ -7,8 +7,6 @@ Rule: what a write takes away from somebody, it gives back when it is made again
 from __future__ import annotations
 
 import random
-import sys
-from collections.abc import Callable
 from datetime import timedelta
 
 import django
@@ -25,6 +23,7 @@ from django.utils import timezone  # noqa: E402
 from wagtail.images.models import Image  # noqa: E402
 from wagtail.models import GroupPagePermission, Page, PageViewRestriction  # noqa: E402
 
+from tests.integration.seeds import Write, answer_seeds  # noqa: E402
 from tests.sites.cms.blog.models import (  # noqa: E402
     Announcement,
     Author,
@@ -296,7 +295,7 @@ def roll_back_in_part(chance: Chance) -> None:
             transaction.set_rollback(True)
 
 
-WRITES: list[Callable[[Chance], None]] = [
+WRITES: list[Write] = [
     *(publish_an_edit, save_a_draft, switch_a_post_off_or_on, switch_a_post_there_or_away),
     *(switch_a_post_into_the_archive, switch_a_post_private, change_a_slug, rename_an_author),
     *(give_a_post_another_author, rename_authors_at_once, add_to_the_menu, take_from_the_menu),
@@ -310,9 +309,4 @@ WRITES: list[Callable[[Chance], None]] = [
 ]
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        seed = int(line)
-        # Each in turn, so that none is left out; what it does exactly is left to chance.
-        write = WRITES[seed % len(WRITES)]
-        write(Chance(seed))
-        print(write.__name__, flush=True)
+    answer_seeds(WRITES)

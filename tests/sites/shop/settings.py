@@ -7,23 +7,15 @@ from pathlib import Path
 
 from oscar.defaults import *  # noqa: F403
 
-STATE = Path(os.environ["SHOP_STATE"])
+from tests.sites import base_settings
+from tests.sites.base_settings import *  # noqa: F403
 
-DEBUG = False
-SECRET_KEY = "tests only"
-ALLOWED_HOSTS = ["127.0.0.1", "testserver"]
+STATE = Path(os.environ["SHOP_STATE"])
 ROOT_URLCONF = "tests.sites.shop.urls"
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SITE_ID = 1
 
 INSTALLED_APPS = [
-    "notmodified",
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
+    *base_settings.INSTALLED_APPS,
     "django.contrib.sites",
     "django.contrib.flatpages",
     "oscar.config.Shop",
@@ -64,15 +56,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "notmodified.middleware.NotModifiedMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    *base_settings.MIDDLEWARE,
     "oscar.apps.basket.middleware.BasketMiddleware",
     "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware",
 ]
@@ -82,24 +66,13 @@ MIGRATION_MODULES = {
     app.split(".")[-3]: None for app in INSTALLED_APPS if app.startswith("oscar.apps.")
 }
 
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.template.context_processors.i18n",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-                "oscar.apps.search.context_processors.search_form",
-                "oscar.apps.checkout.context_processors.checkout",
-                "oscar.apps.communication.notifications.context_processors.notifications",
-                "oscar.core.context_processors.metadata",
-            ]
-        },
-    }
-]
+TEMPLATES = base_settings.templates(
+    "django.template.context_processors.i18n",
+    "oscar.apps.search.context_processors.search_form",
+    "oscar.apps.checkout.context_processors.checkout",
+    "oscar.apps.communication.notifications.context_processors.notifications",
+    "oscar.core.context_processors.metadata",
+)
 
 AUTHENTICATION_BACKENDS = [
     "oscar.apps.customer.auth_backends.EmailBackend",
@@ -107,43 +80,14 @@ AUTHENTICATION_BACKENDS = [
 ]
 LOGIN_REDIRECT_URL = "/accounts/"
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": STATE / "shop.sqlite3",
-        "CONN_MAX_AGE": None,
-        "ATOMIC_REQUESTS": True,
-        "OPTIONS": {
-            "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
-            # Pages that write while they are shown wait for their turn, instead of an error.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-        },
-    }
-}
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-        "LOCATION": STATE / "cache",
-    }
-}
-HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}}
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
-
-NOTMODIFIED = {"CACHE_STATUS": True, "NEVER_CACHE": "revalidate"}
-# Nothing here watches a model with tokens, which is what a cache of files is too weak for.
-SILENCED_SYSTEM_CHECKS = ["notmodified.E003"]
-
+DATABASES = base_settings.databases(STATE / "shop.sqlite3", ATOMIC_REQUESTS=True)
+CACHES = base_settings.caches(STATE / "cache")
+MEDIA_ROOT = STATE / "media"
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]
-USE_I18N = True
-USE_TZ = True
-TIME_ZONE = "UTC"
 
-STATIC_URL = "/static/"
-MEDIA_URL = "/media/"
-MEDIA_ROOT = STATE / "media"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}}
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
 # Fewer on more pages, which are shown sooner.
 OSCAR_PRODUCTS_PER_PAGE = OSCAR_DASHBOARD_ITEMS_PER_PAGE = 5

@@ -7,8 +7,6 @@ Rule: what a write takes away from somebody, it gives back when it is made again
 from __future__ import annotations
 
 import random
-import sys
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -44,6 +42,7 @@ from oscar.apps.partner.strategy import Default  # noqa: E402
 from oscar.apps.voucher.models import Voucher  # noqa: E402
 from oscar.apps.wishlists.models import WishList  # noqa: E402
 
+from tests.integration.seeds import Write, answer_seeds  # noqa: E402
 from tests.sites.shop import seed  # noqa: E402
 
 Chance = random.Random
@@ -342,7 +341,7 @@ def roll_back_in_part(chance: Chance) -> None:
             transaction.set_rollback(True)
 
 
-WRITES: list[Callable[[Chance], None]] = [
+WRITES: list[Write] = [
     *(rename_a_product, describe_products_at_once, change_an_attribute),
     *(switch_a_product_off_or_on, switch_a_product_there_or_away, change_a_price),
     *(raise_prices_at_once, sell_out, fill_the_shelves, put_into_categories),
@@ -358,9 +357,4 @@ WRITES: list[Callable[[Chance], None]] = [
 ]
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        number = int(line)
-        # Each in turn, so that none is left out; what it does exactly is left to chance.
-        write = WRITES[number % len(WRITES)]
-        write(Chance(number))
-        print(write.__name__, flush=True)
+    answer_seeds(WRITES)
