@@ -76,28 +76,35 @@ class _Noting:
 
     def fetchone(self) -> Any:
         row = super().__getattr__("fetchone")()  # type: ignore[misc]
-        if self._note_rows is not None and row is not None:
-            self._note_rows((row,))
+        self._noted(() if row is None else (row,), ended=row is None)
         return row
 
     def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
-        return self._noted(super().__getattr__("fetchmany")(*args, **kwargs))  # type: ignore[misc]
+        rows = super().__getattr__("fetchmany")(*args, **kwargs)  # type: ignore[misc]
+        self._noted(rows, ended=not rows)
+        return rows
 
     def fetchall(self) -> Any:
-        return self._noted(super().__getattr__("fetchall")())  # type: ignore[misc]
+        rows = super().__getattr__("fetchall")()  # type: ignore[misc]
+        self._noted(rows, ended=True)
+        return rows
 
     def __iter__(self) -> Iterator[Any]:
         if self._note_rows is None:
             yield from super().__iter__()  # type: ignore[misc]
         else:
+            noted = self._note_rows
             for row in super().__iter__():  # type: ignore[misc]
-                self._note_rows((row,))
+                noted((row,))
                 yield row
+            noted.ended()
 
-    def _noted(self, rows: Any) -> Any:
-        if self._note_rows is not None and rows:
-            self._note_rows(rows)
-        return rows
+    def _noted(self, rows: Any, *, ended: bool) -> None:
+        if self._note_rows is not None:
+            if rows:
+                self._note_rows(rows)
+            if ended:
+                self._note_rows.ended()
 
 
 def _plain(param_list: Any) -> Any:

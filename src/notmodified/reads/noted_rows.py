@@ -1,6 +1,10 @@
 """Notes what the rows of a statement show, as they are fetched.
 
-Rule of this module: it never raises into the view. Rows of a kind that nobody knows count as all.
+Rules of this module:
+
+- It never raises into the view. Rows of a kind that nobody knows count as all.
+- Whoever stops before the end of a result chooses rows by their order, as a LIMIT would, which
+  nobody sees: then all of them count.
 """
 
 from __future__ import annotations
@@ -25,13 +29,14 @@ MOST_ROWS: Final = 500
 class NoteRows:
     """Notes what a statement's rows show."""
 
-    __slots__ = ("_by_rows", "_keys", "_recorder", "_seen")
+    __slots__ = ("_by_rows", "_has_ended", "_keys", "_recorder", "_seen")
 
     def __init__(self, recorder: Recording, keys: set[str], by_rows: Sequence[Fetched]) -> None:
         self._recorder = recorder
         self._keys = keys
         self._by_rows = by_rows
         self._seen: list[set[Any]] = [set() for _ in by_rows]
+        self._has_ended = False
 
     def __call__(self, rows: Collection[Any]) -> None:
         if self._recorder.closed:
@@ -40,6 +45,15 @@ class NoteRows:
             self._note(rows)
         except Exception:  # rows of a kind that nobody knows
             logger.debug("rows that cannot be read", exc_info=True)
+            self.all()
+
+    def ended(self) -> None:
+        """There are no more rows."""
+        self._has_ended = True
+
+    def close(self) -> None:
+        """Nobody fetches any more."""
+        if not self._has_ended:
             self.all()
 
     def all(self) -> None:

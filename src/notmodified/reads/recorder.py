@@ -69,7 +69,7 @@ class Recorder:
     """
 
     __slots__ = (
-        *("_begin", "_turns", "cached", "closed", "ends", "fresh_for", "held", "inputs"),
+        *("_begin", "_rows", "_turns", "cached", "closed", "ends", "fresh_for", "held", "inputs"),
         *("reads", "reason", "trace", "uses_session"),
     )
 
@@ -84,6 +84,7 @@ class Recorder:
         self.cached: dict[Any, bytes | None] = {}
         self.trace = TRACING.get()
         self._turns: dict[tuple[Any, ...], Turn] = {}
+        self._rows: list[NoteRows] = []
         self.reads: dict[str, Read] = {}
         self.inputs: dict[tuple[str, str], Any] = {}
 
@@ -151,7 +152,9 @@ class Recorder:
                     raise NotProvableError("a time from another response", Cause.TIME)
                 self._turns[connection.alias, turn.sql, turn.parameters] = turn
             if reads.by_rows:
-                return NoteRows(self, found.keys, reads.by_rows)
+                rows = NoteRows(self, found.keys, reads.by_rows)
+                self._rows.append(rows)
+                return rows
         except WritesError as error:
             self.spoil(error.cause, str(error))
         except NotProvableError as error:
@@ -175,7 +178,9 @@ class Recorder:
             return None
 
     def remember(self) -> None:
-        """Take in what the process may have kept of earlier readings."""
+        """Take in what the process may have kept of earlier readings, and what was left unread."""
+        for rows in self._rows:
+            rows.close()
         for alias in memories.aliases():
             if alias not in connections:
                 continue  # one that was made to create a database

@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import models
+from django.utils.safestring import SafeString
 
 MOST_TEXT: Final = 100
 """How many characters a text may have that narrows; of longer ones triggers write down as many."""
@@ -25,6 +26,9 @@ _UUID: Final = re.compile(
 _TEXTS: Final = frozenset(
     {models.CharField, models.EmailField, models.SlugField, models.TextField, models.URLField}
 )
+
+
+_EXACT: Final = frozenset({bool, int, str, SafeString, UUID})
 
 
 class Kind(Enum):
@@ -50,13 +54,18 @@ class Kind(Enum):
 
     def canonical(self, value: Any) -> str | None:
         """`value` as text that is equal where the database calls it equal, or ``None``."""
+        if isinstance(value, models.Choices):
+            value = value.value
+        # Of other types the driver knows what they stand for, or the database how it rounds them,
+        # or what it reads in a text.
+        if type(value) not in _EXACT:
+            return None
         if self is Kind.TEXT:
             plain = isinstance(value, str) and len(value) <= MOST_TEXT and value.isprintable()
             return str(value) if plain else None
         if self is Kind.INTEGER:
             if type(value) is int and -_PLAIN < value < _PLAIN:
                 return str(value)
-            # Of other types the database knows how it rounds them, or what it reads in a text.
             plain = isinstance(value, int) or (
                 isinstance(value, str)
                 and len(value) <= MOST_DIGITS
