@@ -42,7 +42,7 @@ def needs(sql: str, *parameters: object, vendor: str = "sqlite") -> set[str]:
         ("SELECT * FROM book WHERE id = %s", [5], "book.id=5"),
         ("SELECT * FROM book WHERE %s = id", [5], "book.id=5"),
         ("SELECT * FROM book WHERE id = 5", [], "book.id=5"),
-        ("SELECT * FROM BOOK WHERE Book.ID = %s", [5], "book.id=5"),
+        ("SELECT * FROM BOOK WHERE BOOK.ID = %s", [5], "book.id=5"),
         ("SELECT * FROM book WHERE (id IN (%s, %s))", [5, 6], "book.id=5 book.id=6"),
         ("SELECT * FROM book WHERE id = %s AND title = %s", [5, "a"], "book.id=5"),
         ("SELECT * FROM book WHERE id = %s OR title = %s", [5, "a"], "book"),

@@ -279,6 +279,7 @@ def _compared(node: exp.Select, sources: Mapping[str, Source]) -> dict[str, list
     """The columns that parameters are compared with, by alias: what they are compared with in the
     queries inside is their own."""
     found: dict[str, list[Compared]] = {}
+    named = {one.alias.lower() for one in node.expressions if isinstance(one, exp.Alias)}
     parts = [part for key, part in _parts(node) if key not in ("from_", "joins", "with_")]
     parts += [source.on for source in sources.values() if source.on is not None]
     while parts:
@@ -287,6 +288,8 @@ def _compared(node: exp.Select, sources: Mapping[str, Source]) -> dict[str, list
             continue
         for one, other in _sides(part):
             at, operand = _column_of(one, sources), operand_of(other)
+            if isinstance(one, exp.Column) and not one.table and one.name.lower() in named:
+                at = None  # in HAVING it may be what is selected under that name
             if at is not None and isinstance(operand, Parameter):
                 found.setdefault(at[0], []).append(Compared(at[1], operand.index))
         parts += [inner for _, inner in _parts(part)]

@@ -22,6 +22,7 @@ from sqlglot import exp
 from notmodified.causes import Cause
 from notmodified.reads.analysis import Analysis, Catalogue, NotProvableError, Read, WritesError
 from notmodified.reads.functions import clock, is_clock
+from notmodified.reads.names import refuse_ambiguous_names
 from notmodified.reads.now import DatabaseNow, Now, NowText, now_in, plain
 from notmodified.sql.dependencies import ANY, SHAPE, Dependency
 from notmodified.sql.schema import Schema
@@ -165,7 +166,7 @@ class Planner:
             raise WritesError(plan.reason or f"a write: {sql[:60]}")
         if plan.reason is not None:
             raise NotProvableError(plan.reason, plan.cause)
-        if parameters and any(isinstance(one, str) and is_clock(one) for one in parameters):
+        if parameters and any(map(_tells_time, parameters)):
             raise NotProvableError("the time, as a text", Cause.TIME)
         if plan.clocks:
             if asked is None or len(parameters or ()) != plan.placeholders:
@@ -267,7 +268,8 @@ class Planner:
             [tree] = sqlglot.parse(text, dialect=self._language)
             if not isinstance(tree, exp.Query):
                 raise NotProvableError(f"a statement of this kind: {sql[:40]}")
-            placeholders = sum(1 for _ in tree.find_all(exp.Placeholder))
+            refuse_ambiguous_names(tree, self._schema, self._language)
+            placeholders = _placeholders_in(tree, sql if formatted else "")
             clocks = self._without_clocks(tree, placeholders)
             analysis = Analysis(self._catalogue)
             analysis.query(tree, frozenset(), {}, outermost=True)
@@ -288,6 +290,27 @@ class Planner:
                 node.replace(exp.Placeholder(this=f"p{placeholders + len(texts)}"))
                 texts.append(text)
         return texts
+
+
+def _tells_time(value: Any) -> bool:
+    """Whether a parameter is a text that the database may read as the time it is, or holds one."""
+    if isinstance(value, list | tuple):
+        return any(map(_tells_time, value))
+    return is_clock(value)
+
+
+def _placeholders_in(tree: Any, sql: str) -> int:
+    """How many there are. Raises NotProvableError if there are others than ``%s``."""
+    names = [str(one.this) for one in tree.find_all(exp.Placeholder)]
+    if not {f"p{number}" for number in range(len(names))}.issuperset(names) or _OURS.search(sql):
+        raise NotProvableError("placeholders that are not Django's")
+    if names and not sql:
+        raise NotProvableError("placeholders without parameters")
+    return len(names)
+
+
+_OURS: Final = re.compile(r":p\d")
+"""What stands for a placeholder while a text is understood (``sql.text``)."""
 
 
 def _turns(plan: Plan, parameters: Sequence[Any], *, as_texts: bool) -> tuple[Turn, ...]:

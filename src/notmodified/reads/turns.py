@@ -19,6 +19,9 @@ from notmodified.causes import Cause
 from notmodified.reads.analysis import NotProvableError
 from notmodified.reads.now import Clocked, DatabaseNow
 
+_MYSQL_TIMES: Final = frozenset({7, 12})
+"""TIMESTAMP and DATETIME, in the protocol of MariaDB."""
+
 _WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?")
 """A time as Django writes it into a database that has no type for it."""
 
@@ -28,10 +31,14 @@ def next_value(
 ) -> datetime | None:
     """The time that `sql` asks for, as the database holds it; ``None`` if there is none. Raises
     NotProvableError for what is not read as a time."""
-    [value] = _row(connection, sql, parameters)
+    row, types = _row(connection, sql, parameters)
+    if connection.vendor == "mysql" and types[0] not in _MYSQL_TIMES:
+        # A time of day is compared as one of today, and a text by what can be read in it.
+        raise NotProvableError("the time, beside a column that holds no times", Cause.TIME)
+    value = row[0]
     if value is None:
         return None
-    if isinstance(value, str) and _WRITTEN.fullmatch(value):
+    if connection.vendor == "sqlite" and isinstance(value, str) and _WRITTEN.fullmatch(value):
         value = datetime.fromisoformat(value)
     if not isinstance(value, datetime):
         raise NotProvableError(f"a column of times that holds {value!r}", Cause.TIME)
@@ -46,7 +53,8 @@ def time_of(connection: BaseDatabaseWrapper, expression: str, clocked: Clocked) 
     """
     taken = time.time()
     # In a transaction, and to the second, an expression may tell a time that has passed.
-    shown, clock, utc = _row(connection, f"SELECT {expression}, {_CLOCK[connection.vendor]}")
+    row, _ = _row(connection, f"SELECT {expression}, {_CLOCK[connection.vendor]}")
+    shown, clock, utc = row
     if clock is None:
         return DatabaseNow(shown, 0.0, clocked)
     if utc is not None and clock != utc:
@@ -66,15 +74,19 @@ def in_utc(value: datetime) -> datetime:
     return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
-def _row(connection: BaseDatabaseWrapper, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
+def _row(
+    connection: BaseDatabaseWrapper, sql: str, parameters: tuple[Any, ...] = ()
+) -> tuple[tuple[Any, ...], list[Any]]:
+    """The one row of a result, and the driver's numbers for the types of its columns."""
     wrapper: Any = connection
     try:
         wrapper.ensure_connection()
         with closing(wrapper.create_cursor()) as cursor:
             cursor.execute(sql, parameters or None)
             [row] = cursor.fetchall()
+            types = [column[1] for column in cursor.description]
     except (DatabaseError, wrapper.Database.Error) as error:
         raise NotProvableError(
             f"a time that the database does not tell: {error}", Cause.TIME
         ) from error
-    return row
+    return row, types

@@ -43,6 +43,12 @@ class Relation:
     triggers: bool = True
 
 
+_UNSTEADY: Final = (
+    "@|\\\\b(now|sysdate|current_|curdate|curtime|local|utc_|unix_timestamp|rand|uuid|user|"
+    "session_user|system_user|database|schema|connection_id)"
+)
+"""What a generated column may be made from that no row holds; it is asked for at each reading."""
+
 _RELATIONS: Final = {
     "sqlite": (
         "SELECT name, type, CASE type WHEN 'view' THEN sql END, NULL FROM sqlite_master "
@@ -59,11 +65,16 @@ _RELATIONS: Final = {
     ),
     "mysql": (
         # Its own name in front of every table tells nothing.
-        "SELECT t.table_name, IF(COALESCE(t.engine, 'InnoDB') = 'InnoDB', t.table_type, t.engine), "
+        "SELECT t.table_name, CASE WHEN COALESCE(t.engine, 'InnoDB') <> 'InnoDB' THEN t.engine "
+        "WHEN u.table_name IS NOT NULL THEN 'one with a column that no row holds' "
+        "ELSE t.table_type END, "
         "REPLACE(v.view_definition, CONCAT('`', DATABASE(), '`.'), ''), NULL "
         "FROM information_schema.tables t "
         "LEFT JOIN information_schema.views v "
         "ON v.table_schema = t.table_schema AND v.table_name = t.table_name "
+        "LEFT JOIN (SELECT DISTINCT table_name FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND generation_expression IS NOT NULL "
+        f"AND generation_expression REGEXP '{_UNSTEADY}') u ON u.table_name = t.table_name "
         "WHERE t.table_schema = DATABASE()"
     ),
 }
