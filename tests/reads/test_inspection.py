@@ -31,11 +31,14 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django import forms
+from django.db import models
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.test import AsyncClient, override_settings
 from django.urls import path as url
 from django.utils import lorem_ipsum, timezone
+from django.utils.http import http_date
 
 from notmodified.reads import watching
 from notmodified.reads.inspection import uses
@@ -43,6 +46,7 @@ from notmodified.reads.recorder import Recorder
 from notmodified.recording import fresh_for
 from notmodified.records.store import RECORDS
 from tests.automatic.visits import RUNS, Visitor, counted, recorded_site
+from tests.site.models import Box
 
 
 def by_import() -> Any:
@@ -261,6 +265,85 @@ def test_what_reaches_it_is_not_recorded(name: str) -> None:
 def test_what_a_function_keeps(name: str) -> None:
     VIEW[:] = [KEPT[name]]
     Visitor().get("/")
+    assert "(INVISIBLE)" in Visitor().get("/").headers["Cache-Status"]
+
+
+def given(default: Any) -> Any:
+    """What a field of a model makes of `default`, and one of a form."""
+    field = models.CharField(default=default)
+    form = type("Asked", (forms.Form,), {"one": forms.CharField(initial=default)})()
+    return bool(VIEW_OF_FIELDS[0](field, form))
+
+
+VIEW_OF_FIELDS: list[Callable[[Any, Any], Any]] = []
+OF_FIELDS: dict[str, Callable[[Any, Any], Any]] = {
+    "a model": lambda field, form: field.get_default(),
+    "a form": lambda field, form: form["one"].value(),
+}
+DEFAULTS_IN_C: dict[str, Any] = {
+    "a method": datetime.datetime.now,
+    "a class method": datetime.date.today,
+    "a function": uuid.uuid4,
+    "a partial": partial(time.strftime, "%Y"),
+    "a function of the project's": lambda: random.random(),
+    "a partial of one": partial(by_import),
+}
+HARMLESS_DEFAULTS: dict[str, Any] = {
+    "a list": list,
+    "a dictionary": dict,
+    "a value": "x",
+    "a function": lambda: "x",
+    "nothing": None,
+}
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("of", OF_FIELDS)
+@pytest.mark.parametrize("name", DEFAULTS_IN_C)
+def test_defaults_that_are_called(name: str, of: str) -> None:
+    default = DEFAULTS_IN_C[name]
+    VIEW_OF_FIELDS[:] = [OF_FIELDS[of]]
+    VIEW[:] = [lambda: given(default)]
+    for _ in range(2):
+        assert "(INVISIBLE)" in Visitor().get("/").headers["Cache-Status"]
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("of", OF_FIELDS)
+@pytest.mark.parametrize("name", HARMLESS_DEFAULTS)
+def test_harmless_defaults(name: str, of: str) -> None:
+    default = HARMLESS_DEFAULTS[name]
+    VIEW_OF_FIELDS[:] = [OF_FIELDS[of]]
+    VIEW[:] = [lambda: given(default)]
+    visitor = Visitor()
+    visitor.get("/")
+    assert visitor.is_answered_without_view("/")
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("of", OF_FIELDS)
+def test_the_time_as_a_default(of: str) -> None:
+    VIEW_OF_FIELDS[:] = [lambda field, form: OF_FIELDS[of](field, form).year]
+    VIEW[:] = [lambda: given(timezone.now)]
+    visitor = Visitor()
+    visitor.get("/")
+    assert visitor.is_answered_without_view("/")
+
+
+@pytest.mark.usefixtures("site")
+def test_the_default_of_a_key() -> None:
+    VIEW[:] = [lambda: bool(Box().pk)]
+    assert "(INVISIBLE)" in Visitor().get("/").headers["Cache-Status"]
+
+
+@pytest.mark.usefixtures("site")
+def test_dates_for_headers() -> None:
+    VIEW[:] = [lambda: http_date(0)]
+    visitor = Visitor()
+    visitor.get("/")
+    assert visitor.is_answered_without_view("/")
+    RECORDS.forget()
+    VIEW[:] = [lambda: len(http_date())]
     assert "(INVISIBLE)" in Visitor().get("/").headers["Cache-Status"]
 
 
