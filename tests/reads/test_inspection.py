@@ -5,17 +5,24 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import datetime as datetime_module
 import dis
+import email.utils
 import importlib
 import os
 import random
+import resource
 import secrets
 import sys
+import tempfile
 import time
+import timeit
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import date
 from datetime import datetime as now_class
+from functools import partial
 from os import environ, path
 from random import choice
 from time import time as seconds
@@ -24,11 +31,14 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django import forms
+from django.db import models
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.test import AsyncClient, override_settings
 from django.urls import path as url
-from django.utils import timezone
+from django.utils import lorem_ipsum, timezone
+from django.utils.http import http_date
 
 from notmodified.reads import watching
 from notmodified.reads.inspection import uses
@@ -36,6 +46,7 @@ from notmodified.reads.recorder import Recorder
 from notmodified.recording import fresh_for
 from notmodified.records.store import RECORDS
 from tests.automatic.visits import RUNS, Visitor, counted, recorded_site
+from tests.site.models import Box
 
 
 def by_import() -> Any:
@@ -50,6 +61,80 @@ def by_module_import() -> Any:
     return clock.time()
 
 
+class Sub(datetime.datetime):
+    """A class of the project's."""
+
+
+def with_closure() -> Callable[[], Any]:
+    from time import time as t
+
+    return lambda: t() and 1
+
+
+def with_class_in_closure() -> Callable[[], Any]:
+    from datetime import datetime as d
+
+    return lambda: d.now().year
+
+
+def with_default(clock: Callable[[], Any] = datetime.datetime.now) -> Any:
+    return clock().year
+
+
+def with_default_by_name(*, clock: Callable[[], Any] = time.time) -> Any:
+    return clock() and 1
+
+
+def with_class_as_default(clock: Any = datetime.datetime) -> Any:
+    return clock.now().year
+
+
+@dataclass
+class Visit:
+    at: datetime.datetime = field(default_factory=datetime.datetime.now)
+
+
+@dataclass
+class Named:
+    names: list[str] = field(default_factory=list)
+
+
+def in_a_branch() -> Any:
+    clock: Any = datetime.datetime
+    if not VIEW:
+        clock = timezone
+    return clock.now().year
+
+
+def beside_each_other() -> Any:
+    from datetime import datetime
+    from time import sleep
+
+    from django.utils import timezone
+
+    sleep(0)
+    begin = datetime(2026, 1, 1, tzinfo=datetime_module.UTC)
+    return [one.year for one in (begin,) if one < timezone.now()] and begin.date().year
+
+
+def with_harmless_default(words: str = "x", *, make: Callable[[], Any] = list) -> Any:
+    return make(), words
+
+
+now_of_class = datetime.datetime.now
+now_in_part = partial(datetime.datetime.now)
+part_of_part = partial(partial(time.strftime, "%Y"))
+variable_of = os.environ.get
+generator = random.Random()
+upper_of = "x".upper
+KEPT = {
+    "in a closure": with_closure(),
+    "a class in a closure": with_class_in_closure(),
+    "a default": with_default,
+    "a default by name": with_default_by_name,
+    "a class as a default": with_class_as_default,
+}
+"""What functions keep, which their code does not say."""
 INVISIBLE: dict[str, Callable[[], Any]] = {
     "datetime.now()": lambda: datetime.datetime.now().year,
     "datetime.today()": lambda: now_class.today().year,
@@ -68,6 +153,29 @@ INVISIBLE: dict[str, Callable[[], Any]] = {
     "stat": lambda: os.stat(__file__).st_size,
     "an import inside": by_import,
     "a module's import inside": by_module_import,
+    "a bound method": lambda: now_of_class().year,
+    "a partial of a method": lambda: now_in_part().year,
+    "a partial of a partial": lambda: part_of_part(),
+    "a method of the environment": lambda: variable_of("NOBODY_SETS_THIS"),
+    "a generator of its own": lambda: generator.random() and 1,
+    "a new generator": lambda: random.Random().random() and 1,
+    "a class of the project's": lambda: Sub.now().year,
+    "a name on the way": lambda: (d := datetime.datetime).now() and d.min,
+    "a comprehension": lambda: [c.now().year for c in (datetime.datetime,)],
+    "a module in a comprehension": lambda: [c.time() and 1 for c in (time,)],
+    "one of two": lambda: (datetime.datetime if VIEW else timezone).now().year,
+    "the other of two": lambda: (timezone if not VIEW else datetime.datetime).now().year,
+    "either": lambda: (datetime.datetime or timezone).now().year,
+    "in a branch": in_a_branch,
+    "clock_gettime": lambda: time.clock_gettime(time.CLOCK_REALTIME) and 1,
+    "thread_time": lambda: time.thread_time() and 1,
+    "getrandom": lambda: len(os.getrandom(4)),
+    "getrusage": lambda: resource.getrusage(resource.RUSAGE_SELF) and 1,
+    "default_timer": lambda: timeit.default_timer() and 1,
+    "formatdate": lambda: len(email.utils.formatdate()),
+    "make_msgid": lambda: bool(email.utils.make_msgid(domain="example.com")),
+    "mktemp": lambda: len(tempfile.mktemp()),
+    "lorem ipsum": lambda: len(lorem_ipsum.words(3, common=False).split()),
     "an argument": lambda: max(1, 2, key=lambda one: random.random()) and 1,
 }
 SEEN: dict[str, Callable[[], Any]] = {
@@ -78,6 +186,15 @@ SEEN: dict[str, Callable[[], Any]] = {
     "the name of a file": lambda: os.path.basename(__file__),
     "sorting": lambda: sorted([3, 1]),
     "an attribute of that name": lambda: timezone.timedelta(days=1).days,
+    "beside Django's now": lambda: (
+        datetime.datetime(2026, 1, 1).year,
+        timezone.now().year,
+        isinstance(None, datetime.date),
+    ),
+    "imports beside each other": beside_each_other,
+    "a harmless default": with_harmless_default,
+    "a data class": lambda: Named().names,
+    "a bound method of text": lambda: upper_of(),
 }
 VIEW: list[Callable[[], Any]] = []
 
@@ -141,6 +258,100 @@ def test_what_reaches_it_is_not_recorded(name: str) -> None:
     assert RUNS["/"] == 5
     assert "(INVISIBLE)" in answer.headers["Cache-Status"]
     assert "tests/reads/test_inspection.py:" in answer.headers["Cache-Status"]
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("name", KEPT)
+def test_what_a_function_keeps(name: str) -> None:
+    VIEW[:] = [KEPT[name]]
+    Visitor().get("/")
+    assert "(INVISIBLE)" in Visitor().get("/").headers["Cache-Status"]
+
+
+def given(default: Any) -> Any:
+    """What a field of a model makes of `default`, and one of a form."""
+    field = models.CharField(default=default)
+    form = type("Asked", (forms.Form,), {"one": forms.CharField(initial=default)})()
+    return bool(VIEW_OF_FIELDS[0](field, form))
+
+
+VIEW_OF_FIELDS: list[Callable[[Any, Any], Any]] = []
+OF_FIELDS: dict[str, Callable[[Any, Any], Any]] = {
+    "a model": lambda field, form: field.get_default(),
+    "a form": lambda field, form: form["one"].value(),
+}
+DEFAULTS_IN_C: dict[str, Any] = {
+    "a method": datetime.datetime.now,
+    "a class method": datetime.date.today,
+    "a function": uuid.uuid4,
+    "a partial": partial(time.strftime, "%Y"),
+    "a function of the project's": lambda: random.random(),
+    "a partial of one": partial(by_import),
+}
+HARMLESS_DEFAULTS: dict[str, Any] = {
+    "a list": list,
+    "a dictionary": dict,
+    "a value": "x",
+    "a function": lambda: "x",
+    "nothing": None,
+}
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("of", OF_FIELDS)
+@pytest.mark.parametrize("name", DEFAULTS_IN_C)
+def test_defaults_that_are_called(name: str, of: str) -> None:
+    default = DEFAULTS_IN_C[name]
+    VIEW_OF_FIELDS[:] = [OF_FIELDS[of]]
+    VIEW[:] = [lambda: given(default)]
+    for _ in range(2):
+        assert "(INVISIBLE)" in Visitor().get("/").headers["Cache-Status"]
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("of", OF_FIELDS)
+@pytest.mark.parametrize("name", HARMLESS_DEFAULTS)
+def test_harmless_defaults(name: str, of: str) -> None:
+    default = HARMLESS_DEFAULTS[name]
+    VIEW_OF_FIELDS[:] = [OF_FIELDS[of]]
+    VIEW[:] = [lambda: given(default)]
+    visitor = Visitor()
+    visitor.get("/")
+    assert visitor.is_answered_without_view("/")
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("of", OF_FIELDS)
+def test_the_time_as_a_default(of: str) -> None:
+    VIEW_OF_FIELDS[:] = [lambda field, form: OF_FIELDS[of](field, form).year]
+    VIEW[:] = [lambda: given(timezone.now)]
+    visitor = Visitor()
+    visitor.get("/")
+    assert visitor.is_answered_without_view("/")
+
+
+@pytest.mark.usefixtures("site")
+def test_the_default_of_a_key() -> None:
+    VIEW[:] = [lambda: bool(Box().pk)]
+    assert "(INVISIBLE)" in Visitor().get("/").headers["Cache-Status"]
+
+
+@pytest.mark.usefixtures("site")
+def test_dates_for_headers() -> None:
+    VIEW[:] = [lambda: http_date(0)]
+    visitor = Visitor()
+    visitor.get("/")
+    assert visitor.is_answered_without_view("/")
+    RECORDS.forget()
+    VIEW[:] = [lambda: len(http_date())]
+    assert "(INVISIBLE)" in Visitor().get("/").headers["Cache-Status"]
+
+
+@pytest.mark.usefixtures("site")
+def test_what_a_data_class_makes() -> None:
+    VIEW[:] = [lambda: Visit().at.year]
+    for _ in range(2):
+        assert "(INVISIBLE)" in Visitor().get("/").headers["Cache-Status"]
 
 
 @pytest.mark.usefixtures("site")

@@ -16,19 +16,37 @@ from __future__ import annotations
 
 import datetime
 import dis
+import email.utils
+import gc
+import importlib.util
+import inspect
 import os
 import random
+import re
 import secrets
 import sys
+import tempfile
 import time
+import timeit
 import uuid
-from collections.abc import Mapping
-from types import CodeType, ModuleType
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import suppress
+from functools import lru_cache, partial
+from types import BuiltinMethodType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
+from weakref import ref
+
+from django.utils import lorem_ipsum
 
 from notmodified import conf
 from notmodified.reads.places import is_library, short
 from notmodified.reasons import logger
+
+try:
+    import resource
+except ImportError:  # pragma: no cover (Windows)
+    resource = None  # type: ignore[assignment]
 
 _HARMLESS: Final = frozenset(
     {
@@ -64,64 +82,303 @@ def _invisible() -> dict[int, str]:
         for name in names:
             if hasattr(holder, name):
                 found[id(getattr(holder, name))] = f"{holder.__name__}.{name}"
+                _HOLDERS.setdefault(holder, set()).add(name)
 
     add(time, ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"))
     add(time, ("process_time", "localtime", "gmtime", "ctime", "asctime", "strftime"))
-    add(random, (name for name in random.__all__ if not isinstance(getattr(random, name), type)))
+    add(time, ("process_time_ns", "thread_time", "thread_time_ns"))
+    add(time, ("clock_gettime", "clock_gettime_ns"))
+    add(timeit, ("default_timer",))
+    add(random, random.__all__)
     add(secrets, secrets.__all__)
     add(uuid, ("uuid1", "uuid4", "uuid6", "uuid7"))
     add(os, ("environ", "environb", "getenv", "getloadavg", "lstat", "stat", "times", "urandom"))
+    add(os, ("getrandom",))
+    add(email.utils, ("formatdate", "localtime", "make_msgid"))
+    add(tempfile, ("mktemp",))
+    add(lorem_ipsum, ("words", "sentence", "paragraph", "paragraphs"))
+    if resource is not None:
+        add(resource, ("getrusage",))
     return found
 
 
-_INVISIBLE: Final = _invisible()
 _OF_CLASSES: Final[dict[Any, frozenset[str]]] = {
     datetime.datetime: frozenset({"now", "utcnow", "today"}),
     datetime.date: frozenset({"today"}),
 }
+_HOLDERS: Final[dict[Any, set[str]]] = {datetime: {"now", "utcnow", "today"}}
+"""Modules that hold what is not seen, and its names."""
+_INVISIBLE: Final = _invisible()
 _UNKNOWN: Final = object()
-_LOADS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
-_LOADS_LOCAL: Final = frozenset({"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW", "LOAD_DEREF"})
+
+
+def _name(value: Any) -> str | None:
+    """What `value` is called, if it is something that is not seen.
+
+    Of no object is anything asked that could run code of its own.
+    """
+    if id(value) in _INVISIBLE:
+        return _INVISIBLE[id(value)]
+    class_ = type(value)
+    if class_ is partial:
+        return _name(value.func)
+    if class_ in (BuiltinMethodType, MethodType):
+        name = getattr(value, "__name__", "")
+        if name in _methods(value.__self__):
+            return f"{_class_of(value.__self__).__name__}.{name}()"
+        return _name(value.__self__)
+    made_by_chance = _class_of(value)
+    return made_by_chance.__name__ if random.Random in _bases(made_by_chance) else None
+
+
+def _methods(value: Any) -> Set[str]:
+    """Names of what is not seen, on a class, an instance of one, or a module."""
+    if type(value) is ModuleType:
+        return _HOLDERS.get(value, frozenset())
+    bases = _bases(_class_of(value))
+    return next((names for known, names in _OF_CLASSES.items() if known in bases), frozenset())
+
+
+def _class_of(value: Any) -> type:
+    return value if issubclass(type(value), type) else type(value)
+
+
+def _bases(class_: type) -> tuple[type, ...]:
+    return type.__dict__["__mro__"].__get__(class_)  # type: ignore[no-any-return]
+
+
+def uses(
+    code: CodeType, names: Mapping[str, Any], kept: Iterable[tuple[str, Any]] = ()
+) -> str | None:
+    """The first thing in `code` that is not seen, if there is one. `names` are its globals, `kept`
+    the values of its defaults and of its free variables."""
+    for _, value in kept:
+        found = _name(value)
+        if found is not None:
+            return found
+    reading = _Reading(names, _stores(code))
+    for name, value in kept:
+        reading.keep(name, value)
+    return reading.found_in(code) or reading.found_loosely(code)
+
+
+def _stores(code: CodeType) -> Counter[str]:
+    """How often something is stored to each name, arguments among them."""
+    found: Counter[str] = Counter()
+    for one in _with_nested(code):
+        found.update(_arguments(one))
+        for operation, name, _ in _operations(one):
+            if operation in _STORES:
+                found[str(name)] += 1
+    return found
+
+
+def _arguments(code: CodeType) -> tuple[str, ...]:
+    count = code.co_argcount + code.co_kwonlyargcount
+    count += bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    return code.co_varnames[:count]
+
+
+def _with_nested(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield from _with_nested(one)
+
+
+_LOADS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
+_LOADS_LOCAL: Final = frozenset(
+    {
+        *("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW", "LOAD_FAST_AND_CLEAR"),
+        *("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"),
+    }
+)
 _STORES_LOCAL: Final = frozenset({"STORE_FAST", "STORE_DEREF"})
-_KEEPS: Final = frozenset({"CACHE", "COPY", "EXTENDED_ARG", "PRECALL", "PUSH_NULL"})
+_STORES: Final = _STORES_LOCAL | {"STORE_GLOBAL", "STORE_NAME"}
+_ATTRIBUTES: Final = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
+_NOTHING: Final = frozenset({"CACHE", "EXTENDED_ARG", "PRECALL", "PUSH_NULL", "NOP"})
+_TWO: Final = re.compile("((?:LOAD|STORE)_FAST(?:_BORROW)?)_((?:LOAD|STORE)_FAST(?:_BORROW)?)")
+"""Names of instructions that are two in one, since Python 3.13."""
 
 
-def uses(code: CodeType, names: Mapping[str, Any]) -> str | None:
-    """The first thing in `code` that is not seen, if there is one. `names` are its globals."""
-    known: dict[str, Any] = {}
-    last: Any = _UNKNOWN
-    module: Any = _UNKNOWN
+def _operations(code: CodeType) -> Iterator[tuple[str, Any, bool]]:
+    """What `code` does, with what, and whether it may come there from elsewhere."""
     for one in dis.get_instructions(code):
-        if one.opname in _LOADS:
-            last = names.get(str(one.argval), _UNKNOWN)
-        elif one.opname in _LOADS_LOCAL:
-            last = known.get(str(one.argval), _UNKNOWN)
-        elif one.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            methods = _OF_CLASSES.get(last) if isinstance(last, type) else None
-            if methods is not None and one.argval in methods:
-                return f"{last.__name__}.{one.argval}()"
-            last = _of_module(last, str(one.argval))
-        elif one.opname == "IMPORT_NAME":
-            last = module = sys.modules.get(str(one.argval), _UNKNOWN)
-        elif one.opname == "IMPORT_FROM":
-            last = _of_module(module, str(one.argval))
-        elif one.opname in _STORES_LOCAL:
-            known[str(one.argval)] = last
-            last = _UNKNOWN
-        elif one.opname not in _KEEPS:
-            last = _UNKNOWN
-        if id(last) in _INVISIBLE:
-            return _INVISIBLE[id(last)]
-    return None
+        two = _TWO.fullmatch(one.opname)
+        if two is not None:
+            yield two[1], one.argval[0], one.is_jump_target
+            yield two[2], one.argval[1], False
+        elif one.opname not in _NOTHING:
+            yield one.opname, one.argval, one.is_jump_target
+        elif one.is_jump_target:
+            yield "NOP", None, True
+
+
+class _Reading:
+    """Follows what is on top of the stack, as far as the instructions say it.
+
+    What goes elsewhere (into a tuple, a branch, a variable that is stored to twice) is *loose*:
+    from then on, any object may be it.
+    """
+
+    def __init__(self, names: Mapping[str, Any], stores: Mapping[str, int]) -> None:
+        self._names = names
+        self._stores = stores
+        self._known: dict[str, Any] = {}
+        self._early: set[str] = set()
+        self._loose: dict[int, Any] = {}
+        self._asked: set[str] = set()
+
+    def keep(self, name: str, value: Any) -> None:
+        self._known[name] = value
+        self._loosen(value)
+
+    def found_in(self, code: CodeType) -> str | None:
+        """What is not seen, and is known to be loaded."""
+        last: Any = _UNKNOWN
+        module: Any = _UNKNOWN
+        constants: list[Any] = [0, None]
+        certain = False
+        for operation, argument, elsewhere in _operations(code):
+            if elsewhere:
+                self._loosen(last)
+                certain = False
+            if operation in _ATTRIBUTES:
+                name = str(argument)
+                if name in _methods(last) and type(last) is not ModuleType:
+                    return f"{_class_of(last).__name__}.{name}()"
+                if not certain or last is _UNKNOWN:
+                    self._asked.add(name)
+                last = _of_module(last, name)
+            elif operation == "NOP":
+                continue
+            elif operation in _STORES_LOCAL:
+                self._store(str(argument), last)
+                last = _UNKNOWN
+            else:
+                if operation != "IMPORT_FROM":
+                    self._loosen(last)
+                certain = True
+                if operation in _LOADS:
+                    last = self._names.get(str(argument), _UNKNOWN)
+                    certain = str(argument) not in self._stores
+                elif operation in _LOADS_LOCAL:
+                    last, certain = self._load(str(argument))
+                elif operation == "IMPORT_NAME":
+                    last = module = self._imported(str(argument), *constants)
+                elif operation == "IMPORT_FROM":
+                    last = _of_module(module, str(argument))
+                elif operation != "COPY":
+                    last = _UNKNOWN
+                if operation in ("LOAD_CONST", "LOAD_SMALL_INT"):
+                    constants = [constants[1], argument]
+            found = _name(last)
+            if found is not None:
+                return found
+        self._loosen(last)
+        return None
+
+    def found_loosely(self, code: CodeType) -> str | None:
+        """What may be asked of what is loose in `code`, and in what stands inside of it."""
+        for one in _with_nested(code):
+            if one is not code:
+                self.found_in(one)
+        for holder in self._loose.values():
+            for name in sorted(_methods(holder) & self._asked):
+                return f"{_class_of(holder).__name__}.{name}()"
+        return None
+
+    def _load(self, name: str) -> tuple[Any, bool]:
+        if name not in self._known:
+            self._early.add(name)
+        return self._known.get(name, _UNKNOWN), self._stores.get(name) == 1
+
+    def _store(self, name: str, value: Any) -> None:
+        if self._stores.get(name) != 1 or name in self._early:
+            self._loosen(value)
+        self._known[name] = value
+
+    def _loosen(self, value: Any) -> None:
+        # An instance of a date knows the time too; but who has one in a variable does not ask it.
+        if issubclass(type(value), type | ModuleType) and _methods(value):
+            self._loose[id(value)] = value
+
+    def _imported(self, name: str, level: Any, of_it: Any) -> Any:
+        if level:
+            name = f"{'.' * int(level)}{name}"
+            name = importlib.util.resolve_name(name, str(self._names.get("__package__") or ""))
+        return sys.modules.get(name if of_it else name.partition(".")[0], _UNKNOWN)
 
 
 def _of_module(holder: Any, name: str) -> Any:
-    return vars(holder).get(name, _UNKNOWN) if isinstance(holder, ModuleType) else _UNKNOWN
+    if not issubclass(type(holder), ModuleType):
+        return _UNKNOWN
+    return vars(holder).get(name, _UNKNOWN)
+
+
+_KINDS_WITHOUT_DEFAULTS: Final = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>", "<module>")
+_AT_MOST: Final = 200
+"""Of so many functions with the same code, what they keep is looked at."""
+
+
+def _kept(code: CodeType) -> Iterator[tuple[str, Any]]:
+    """What the functions that have `code` keep: values of defaults and of free variables."""
+    if not code.co_freevars and (not _arguments(code) or code.co_name in _KINDS_WITHOUT_DEFAULTS):
+        return
+    for function in _functions_of(code)[:_AT_MOST]:
+        defaults = function.__defaults__ or ()
+        last = code.co_varnames[: code.co_argcount][-len(defaults) :] if defaults else ()
+        yield from zip(last, defaults, strict=False)
+        yield from [*(function.__kwdefaults__ or {}).items()]
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
+            with suppress(ValueError):  # nothing is in it yet
+                yield name, cell.cell_contents
+
+
+def _functions_of(code: CodeType) -> list[FunctionType]:
+    known = (one() for one in _functions(len(sys.modules)).get(id(code), ()))
+    found = [one for one in known if one is not None and one.__code__ is code]
+    if found:
+        return found
+    referrers = gc.get_referrers(code)
+    return [one for one in referrers if type(one) is FunctionType and one.__code__ is code]
+
+
+@lru_cache(maxsize=1)
+def _functions(modules: int) -> dict[int, list[ref[FunctionType]]]:
+    """Functions of packages and the project, by the identity of their code: a search takes long."""
+    found: dict[int, list[ref[FunctionType]]] = {}
+    for one in gc.get_objects():
+        if type(one) is FunctionType and is_ours(one.__code__, one.__globals__):
+            found.setdefault(id(one.__code__), []).append(ref(one))
+    return found
+
+
+def is_invisible(value: Any) -> str | None:
+    """What a callable gives that is not seen; ``None`` for harmless."""
+    found = _name(value)
+    while found is None and type(value) in (partial, MethodType):
+        value = value.func if type(value) is partial else value.__func__
+    if found is None and type(value) is FunctionType:
+        return found_in(value.__code__, value.__globals__)
+    return found
+
+
+def is_ours(code: CodeType, names: Mapping[str, Any]) -> bool:
+    """Whether `code` is a package's or the project's, also where it was generated for a module."""
+    if is_generated(code):
+        return not is_library(str(names.get("__file__", "<")))
+    return not is_library(code.co_filename)
+
+
+def is_generated(code: CodeType) -> bool:
+    """Whether `code` may be of a data class, the factories of which it keeps."""
+    return code.co_filename == "<string>" and bool(code.co_freevars)
 
 
 def found_in(code: CodeType, names: Mapping[str, Any]) -> str | None:
     """What `code`, whose globals are `names`, uses that is not seen; ``None`` for harmless."""
-    if is_library(code.co_filename):
+    if not is_ours(code, names):
         return None
     module = str(names.get("__name__", ""))
     if module.partition(".")[0] in _HARMLESS:
@@ -130,7 +387,7 @@ def found_in(code: CodeType, names: Mapping[str, Any]) -> str | None:
     if name in _SHOW_NOBODY or name in conf.current().HARMLESS or module in conf.current().HARMLESS:
         return None
     try:
-        used = uses(code, names)
+        used = uses(code, names, [*_kept(code)])
     except Exception:  # code that is put together by others
         logger.exception("code that could not be inspected: %s", code)
         used = "what could not be inspected"

@@ -14,14 +14,17 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.db import connections, router
+from django.db.models import Field
 from django.dispatch import Signal
+from django.forms import BaseForm
 from django.middleware import csrf
 from django.template import defaultfilters, defaulttags
 from django.template.loaders import cached, filesystem
-from django.utils import crypto
+from django.utils import crypto, http
 
 from notmodified.causes import Cause
 from notmodified.reads import caches, clock, files, watching
+from notmodified.reads.inspection import is_invisible
 from notmodified.reads.patching import Instead, replace_function, replace_method
 from notmodified.reads.places import is_importing, is_library
 from notmodified.reads.recorder import anybody_records, current, unrecorded, unseen
@@ -37,6 +40,9 @@ def install() -> None:
     replace_function(crypto.get_random_string, _noting(Cause.CHANCE, "a random value"))
     replace_function(defaultfilters.random, _noting(Cause.CHANCE, "a random value"))
     replace_method(defaulttags.LoremNode, "render", _noting(Cause.CHANCE, "a random value"))
+    replace_function(http.http_date, _http_date)
+    replace_method(Field, "get_default", _default)
+    replace_method(BaseForm, "get_initial_for_field", _initial)
     files.install()
     for known in ("_mask_cipher_secret", "_add_new_csrf_cookie"):
         replace_function(getattr(csrf, known), _within_unrecorded)
@@ -58,6 +64,30 @@ def _noting(cause: Cause, what: str) -> Instead:
         return original(*args, **kwargs)
 
     return noted
+
+
+def _http_date(original: Callable[..., str], epoch_seconds: float | None = None) -> str:
+    if epoch_seconds is None:
+        unseen(Cause.INVISIBLE, "the time, by http_date()")
+    return original(epoch_seconds)
+
+
+def _default(original: Callable[..., Any], field: Any) -> Any:
+    _note_callable(field.default, "a default of a model field")
+    return original(field)
+
+
+def _initial(original: Callable[..., Any], form: Any, field: Any, field_name: str) -> Any:
+    _note_callable(form.initial.get(field_name, field.initial), "an initial of a form field")
+    return original(form, field, field_name)
+
+
+def _note_callable(value: Any, what: str) -> None:
+    """What is in C is not noticed when it is called."""
+    if callable(value) and anybody_records():
+        found = is_invisible(value)
+        if found is not None:
+            unseen(Cause.INVISIBLE, f"{found}, {what}")
 
 
 _IN_MEMORY: Final = {

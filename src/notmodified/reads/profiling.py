@@ -24,7 +24,7 @@ from weakref import ref
 from asgiref.sync import AsyncToSync, SyncToAsync
 
 from notmodified.causes import Cause
-from notmodified.reads.inspection import found_in
+from notmodified.reads.inspection import found_in, is_generated
 from notmodified.reads.patching import replace_method
 from notmodified.reads.places import is_library
 from notmodified.reads.recorder import Recorder, current
@@ -144,6 +144,8 @@ def _found(code: CodeType) -> str | None:
 
 def _is_harmless(code: CodeType) -> bool:
     # What runs in a module itself, runs while that is imported.
+    if is_generated(code):
+        return False
     return is_library(code.co_filename) or code.co_name == "<module>"
 
 
