@@ -16,6 +16,7 @@ from django.contrib.sites.shortcuts import get_current_site
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.urls import path
 from django.utils import timezone
 
@@ -361,23 +362,117 @@ def test_a_type_of_content_that_was_out_of_date_in_memory(type_of_plain: int) ->
     check(held)
 
 
+AS_ONE = "AS SELECT 1 AS id, 'x' AS name"
+
+
 @pytest.mark.parametrize(
-    ("vendor", "statements"),
+    ("vendor", "statement"),
     [
-        ("postgresql", ["CREATE TEMP TABLE site_plain AS SELECT 1 AS id, 'x'::text AS name"]),
-        ("sqlite", ["CREATE TEMP TABLE site_plain AS SELECT 1 AS id, 'x' AS name"]),
-        ("mysql", ["CREATE TEMPORARY TABLE site_plain AS SELECT 1 AS id, 'x' AS name"]),
+        ("postgresql", f"CREATE TEMP TABLE site_plain {AS_ONE}"),
+        ("postgresql", f"CREATE TABLE pg_temp.site_plain {AS_ONE}"),
+        ("postgresql", "SELECT 1 AS id, 'x'::text AS name INTO TEMP site_plain"),
+        ("postgresql", f"SELECT 1; CREATE TEMP TABLE site_plain {AS_ONE}"),
+        ("postgresql", f"DO $$ BEGIN CREATE TEMP TABLE site_plain {AS_ONE}; END $$"),
+        ("postgresql", f"EXPLAIN ANALYZE CREATE TEMP TABLE site_plain {AS_ONE}"),
+        ("sqlite", f"CREATE TEMP TABLE site_plain {AS_ONE}"),
+        ("sqlite", f"CREATE TABLE temp.site_plain {AS_ONE}"),
+        ("sqlite", f"-- x\nCREATE TEMP TABLE site_plain {AS_ONE}"),
+        ("mysql", f"CREATE TEMPORARY TABLE site_plain {AS_ONE}"),
+        ("mysql", f"/* x */ CREATE TEMPORARY TABLE site_plain {AS_ONE}"),
+        ("mysql", f"CREATE /* x */ TEMPORARY TABLE site_plain {AS_ONE}"),
+        ("mysql", f"/*M! CREATE TEMPORARY TABLE site_plain {AS_ONE} */"),
+        ("mysql", f'EXECUTE IMMEDIATE "CREATE TEMPORARY TABLE site_plain {AS_ONE}"'),
     ],
 )
-def test_a_connection_that_sees_other_tables(vendor: str, statements: list[str]) -> None:
+def test_a_connection_that_sees_other_tables(vendor: str, statement: str) -> None:
     only_on(vendor)
     Plain.objects.create(pk=1, name="a")
-    for statement in statements:
-        execute(statement)
-    held = hold(lambda request: Plain.objects.get(pk=1).name)
-    execute("UPDATE site_plain SET name = 'y'")
-    check(held)
+    execute(statement)
+    try:
+        held = hold(lambda request: Plain.objects.get(pk=1).name)
+        execute("UPDATE site_plain SET name = 'y'")
+        check(held)
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "/* app */ SET search_path TO other, public",
+        "SELECT SET_CONFIG('search_path', 'other, public', false)",
+        "UPDATE pg_settings SET setting = 'other, public' WHERE name = 'search_path'",
+    ],
+)
+def test_a_connection_that_looks_elsewhere(statement: str) -> None:
+    only_on("postgresql")
+    Plain.objects.create(pk=1, name="a")
+    execute("CREATE SCHEMA other")
+    execute(f"CREATE TABLE other.site_plain {AS_ONE}")
     connection.close()
+    try:
+        execute(statement)
+        held = hold(lambda request: Plain.objects.get(pk=1).name)
+        execute("UPDATE site_plain SET name = 'y'")
+        check(held)
+    finally:
+        execute("DROP SCHEMA other CASCADE")
+        connection.close()
+
+
+def test_a_script_after_which_a_connection_sees_other_tables() -> None:
+    only_on("sqlite")
+    Plain.objects.create(pk=1, name="a")
+    with connection.cursor() as cursor:
+        cursor.executescript(f"CREATE TEMP TABLE site_plain {AS_ONE}")  # type: ignore[attr-defined]
+    try:
+        held = hold(lambda request: Plain.objects.get(pk=1).name)
+        execute("UPDATE site_plain SET name = 'y'")
+        check(held)
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("vendor", "options", "sql"),
+    [
+        (
+            "mysql",
+            {"init_command": "SET sql_mode = 'ANSI'"},
+            "SELECT name FROM site_plain WHERE id = 1 || id = 0",
+        ),
+        (
+            "postgresql",
+            {"options": "-c standard_conforming_strings=off"},
+            "SELECT name FROM site_plain WHERE name = 'a\\142'",
+        ),
+    ],
+)
+def test_a_connection_that_reads_texts_otherwise(
+    vendor: str, options: dict[str, Any], sql: str
+) -> None:
+    only_on(vendor)
+    Plain.objects.create(pk=1, name="a")
+    connection.close()
+    before = connection.settings_dict["OPTIONS"]
+    connection.settings_dict["OPTIONS"] = {**before, **options}
+    try:
+        held = hold(rows(sql))
+        assert "not recorded" in held.headers["Cache-Status"]
+    finally:
+        connection.close()
+        connection.settings_dict["OPTIONS"] = before
+
+
+def test_a_dialect_is_asked_for_unseen() -> None:
+    Plain.objects.create(pk=1, name="a")
+    connection.close()
+    held = hold(lambda request: Plain.objects.get(pk=1).name)
+    assert "not recorded" not in held.headers["Cache-Status"]
+    connection.close()
+    with CaptureQueriesContext(connection) as captured:
+        hold(lambda request: Plain.objects.get(pk=1).name)
+    assert not [one for one in captured if "sql_mode" in one["sql"]]
 
 
 @pytest.mark.parametrize(

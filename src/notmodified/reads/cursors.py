@@ -8,7 +8,7 @@ Rules of this module:
 
 - It looks inside execute wrappers, at what is really sent.
 - Whatever is asked of a cursor that is not known to be harmless (``copy``, ``callproc``,
-  ``executescript`` …) is not provable.
+  ``executescript`` …) is not provable, and may have left the connection seeing other tables.
 - Statements that a connection runs while it is set up are part of the set-up.
 - A cursor of the driver itself, which is not Django's, is not seen.
 """
@@ -21,7 +21,6 @@ from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notmodified.causes import Cause
 from notmodified.reads import recorder
 from notmodified.reads.noted_rows import NoteRows
 from notmodified.reads.now import without_now
@@ -44,18 +43,19 @@ class _Noting:
     """In front of a cursor class of Django's."""
 
     db: BaseDatabaseWrapper
+    cursor: Any
     _note_rows: NoteRows | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name in _TELLS:
             if self._note_rows is not None:
                 self._note_rows.all()
-        elif name not in _HARMLESS:
-            recorder.unseen(Cause.QUERY, f"cursor.{name}()")
+        elif name not in _HARMLESS and hasattr(self.cursor, name):
+            recorder.unseen_statements(self.db, f"cursor.{name}()")
         return super().__getattr__(name)  # type: ignore[misc]
 
     def callproc(self, *args: Any, **kwargs: Any) -> Any:
-        recorder.unseen(Cause.QUERY, "a stored procedure")
+        recorder.unseen_statements(self.db, "a stored procedure")
         return super().callproc(*args, **kwargs)  # type: ignore[misc]
 
     def _execute(self, sql: str, params: Any, *ignored: Any) -> Any:

@@ -172,7 +172,10 @@ class Recorder:
                 raise NotProvableError(
                     "the connection was set to see other tables", Cause.CONNECTION
                 )
-            return self._begin(connection)
+            begun = self._begin(connection)
+            # Nothing that is asked may come before the position.
+            settings_of_connections.check_dialect(connection)
+            return begun
         except NotProvableError as error:
             self.spoil(error.cause, str(error))
             return None
@@ -300,6 +303,7 @@ def read(
     if type(sql) is not str:
         sql = text_of(sql, connection.connection)
     if recorder is _SETTING_UP:
+        settings_of_connections.notice_set_up(connection, sql)
         memories.keep(connection.alias, sql, parameters)
         return None
     settings_of_connections.notice(connection, sql)
@@ -326,6 +330,14 @@ def unseen(cause: Cause, what: str) -> None:
         recorder.doubt(cause, what)
     else:
         elsewhere(cause, what)
+
+
+def unseen_statements(connection: BaseDatabaseWrapper, what: str) -> None:
+    """Something was used in this context that may have run any statement on `connection`."""
+    recorder = _CURRENT.get()
+    if recorder is not _NOBODY and recorder is not _SETTING_UP:
+        settings_of_connections.make_strange(connection)
+    unseen(Cause.QUERY, what)
 
 
 def anybody_records() -> bool:
