@@ -9,7 +9,8 @@ listed in the guarantees.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import lru_cache
 from typing import Any, Final
 
 from django.apps import apps
@@ -85,9 +86,12 @@ def _initial(original: Callable[..., Any], form: Any, field: Any, field_name: st
 def _note_callable(value: Any, what: str) -> None:
     """What is in C is not noticed when it is called."""
     if callable(value) and anybody_records():
-        found = is_invisible(value)
+        found = _given_by(value) if isinstance(value, Hashable) else is_invisible(value)
         if found is not None:
             unseen(Cause.INVISIBLE, f"{found}, {what}")
+
+
+_given_by: Final = lru_cache(maxsize=1024)(is_invisible)
 
 
 _IN_MEMORY: Final = {
