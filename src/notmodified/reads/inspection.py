@@ -285,7 +285,8 @@ class _Reading:
                 self.found_in(one)
         for holder in self._loose.values():
             for name in sorted(_methods(holder) & self._asked):
-                return f"{_class_of(holder).__name__}.{name}()"
+                owner = holder if type(holder) is ModuleType else _class_of(holder)
+                return f"{owner.__name__}.{name}()"
         return None
 
     def _load(self, name: str) -> tuple[Any, bool]:
