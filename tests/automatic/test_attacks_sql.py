@@ -119,6 +119,7 @@ def test_a_column_that_is_a_function() -> None:
         execute("DROP FUNCTION shelf_name(site_book)")
 
 
+@pytest.mark.filterwarnings("ignore:Binding 1:DeprecationWarning")
 @pytest.mark.parametrize(
     "sql", ["id <> ? AND id = %s", "id <> :a1 AND id = %s", "id <> :p0 AND id = %s"]
 )

@@ -99,7 +99,8 @@ def appears_in_time() -> None:
         assert time.monotonic() - begun < SECONDS + 2
     assert time.monotonic() - begun >= SECONDS - 1  # some clocks tell no more than seconds
     assert answered
-    assert visitor.is_answered_without_view("/")
+    # A second may have ended between the question for the time and the query.
+    assert any(visitor.is_answered_without_view("/") for _ in range(3))
 
 
 def test_the_function_of_django() -> None:
