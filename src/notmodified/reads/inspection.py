@@ -35,7 +35,6 @@ from contextlib import suppress
 from functools import lru_cache, partial
 from types import BuiltinMethodType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
-from weakref import ref
 
 from django.utils import lorem_ipsum
 
@@ -337,21 +336,32 @@ def _kept(code: CodeType) -> Iterator[tuple[str, Any]]:
 
 
 def _functions_of(code: CodeType) -> list[FunctionType]:
-    known = (one() for one in _functions(len(sys.modules)).get(id(code), ()))
-    found = [one for one in known if one is not None and one.__code__ is code]
-    if found:
+    known = _functions(len(sys.modules)).get(code.co_filename, ())
+    found = [one for one in known if one.__code__ is code]
+    if found or not code.co_freevars:
         return found
+    # Never all objects (``gc.get_objects``): to hold a tuple that is being made breaks it.
     referrers = gc.get_referrers(code)
     return [one for one in referrers if type(one) is FunctionType and one.__code__ is code]
 
 
 @lru_cache(maxsize=1)
-def _functions(modules: int) -> dict[int, list[ref[FunctionType]]]:
-    """Functions of packages and the project, by the identity of their code: a search takes long."""
-    found: dict[int, list[ref[FunctionType]]] = {}
-    for one in gc.get_objects():
-        if type(one) is FunctionType and is_ours(one.__code__, one.__globals__):
-            found.setdefault(id(one.__code__), []).append(ref(one))
+def _functions(modules: int) -> dict[str, list[FunctionType]]:
+    """Functions of packages and the project, by file: those of modules, and of their classes."""
+    found: dict[str, list[FunctionType]] = {}
+    for module in [*sys.modules.values()]:
+        if type(module) is not ModuleType or is_library(str(vars(module).get("__file__") or "<")):
+            continue
+        values = [*vars(module).values()]
+        classes = [one for one in values if issubclass(type(one), type)]
+        values += [
+            part
+            for class_ in classes
+            for part in type.__dict__["__dict__"].__get__(class_).values()
+        ]
+        for one in values:
+            if type(one) is FunctionType:
+                found.setdefault(one.__code__.co_filename, []).append(one)
     return found
 
 

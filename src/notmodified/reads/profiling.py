@@ -154,7 +154,7 @@ def _globals_of(code: CodeType) -> Mapping[str, Any]:
     found = _globals_by_file(len(sys.modules)).get(code.co_filename)
     if found is not None:
         return found
-    functions = (one for one in gc.get_objects() if type(one) is FunctionType)
+    functions = (one for one in gc.get_referrers(code) if type(one) is FunctionType)
     return next((one.__globals__ for one in functions if one.__code__ is code), {})
 
 
