@@ -19,6 +19,7 @@ import time
 import timeit
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from datetime import datetime as now_class
@@ -499,6 +500,27 @@ def test_where_others_profile_nothing_is_recorded() -> None:
 
 
 @pytest.mark.usefixtures("site")
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there nobody needs a profiler")
+def test_threads_that_begin_to_profile_at_once_do_not_hinder_each_other() -> None:
+    """Python refuses to set a profiler while another thread is setting one: that was a 500, or a
+    profiler that stayed for ever."""
+
+    def profile(_: int) -> bool:
+        recorders = [Recorder(lambda alias: None) for _ in range(2_000)]
+        for recorder in recorders:
+            with watching.inspected(recorder):
+                pass
+        return sys.getprofile() is None and all(one.reason is None for one in recorders)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(profile, range(4)))
+    finally:
+        sys.setswitchinterval(interval)
+
+
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="there each render is profiled")
 def test_what_is_harmless_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     VIEW[:] = [SEEN["sorting"]]

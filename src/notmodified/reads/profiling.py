@@ -7,6 +7,7 @@ Rules of this module:
 - A thread has one profiler, which several recordings of its tasks may share. What another task has
   reached meanwhile counts for them too.
 - Where somebody else profiles, nothing is recorded.
+- Python 3.11 refuses to set a profiler while another thread is setting one, so it is asked again.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ from notmodified.reads.inspection import found_in, is_generated
 from notmodified.reads.patching import replace_method
 from notmodified.reads.places import is_library
 from notmodified.reads.recorder import Recorder, current
+
+
+_TRIES: Final = 1_000
+"""An audit hook of somebody's that refuses, refuses for ever."""
 
 
 class _OfThread(threading.local):
@@ -57,7 +62,9 @@ class inspected:
                 self._recorder.doubt(Cause.INVISIBLE, "another profiler is at work")
                 return
             mine.profiler = _new_profiler()
-            mine.profiler.enable()
+            if not _insist(mine.profiler.enable):
+                self._recorder.doubt(Cause.INVISIBLE, "Python refuses to profile")
+                return
         else:
             self._before = _harmful(mine.profiler)
         mine.users += 1
@@ -72,7 +79,7 @@ class inspected:
         if not still:
             self._recorder.doubt(Cause.INVISIBLE, "another profiler came to work")
         elif mine.users == 0:
-            profiler.disable()
+            _insist(profiler.disable)
         for code, times in _harmful(profiler).items():
             if times > self._before.get(code, 0):
                 self._recorder.doubt(Cause.INVISIBLE, str(_found(code)))
@@ -122,6 +129,17 @@ def _new_profiler() -> Any:
     from _lsprof import Profiler  # what cProfile is made of
 
     return Profiler(subcalls=False, builtins=False)
+
+
+def _insist(call: Callable[[], object]) -> bool:
+    """Call until it does not collide with the same in another thread; whether it has gone well."""
+    for _ in range(_TRIES):
+        try:
+            call()
+        except RuntimeError:
+            continue
+        return True
+    return False
 
 
 def _harmful(profiler: Any) -> dict[CodeType, int]:
