@@ -157,9 +157,10 @@ _CODE: Final = (".mo", ".pyc")
 
 def _note_files_and_network() -> None:
     """By audit hooks of Python (PEP 578)."""
+    what_is = _EVENTS.get  # the names of a module are gone when Python ends
 
     def audit(event: str, arguments: tuple[Any, ...]) -> None:
-        what = _EVENTS.get(event)
+        what = what_is(event)
         if what is None or not anybody_records():
             return
         if is_importing(sys._getframe(1)):

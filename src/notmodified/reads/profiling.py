@@ -30,7 +30,6 @@ from notmodified.reads.patching import replace_method
 from notmodified.reads.places import is_library
 from notmodified.reads.recorder import Recorder, current
 
-
 _TRIES: Final = 1_000
 """An audit hook of somebody's that refuses, refuses for ever."""
 
