@@ -21,9 +21,9 @@ from django.conf import settings
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
-from django.utils.translation import get_language
 
 from notmodified.build import build
+from notmodified.exchange.surroundings import spoken
 from notmodified.http.entity_tags import EntityTag
 from notmodified.http.intermediaries import unmistakable
 from notmodified.http.preconditions import Representation
@@ -258,15 +258,7 @@ def _stated_tag(said: str | EntityTag, variant: str) -> EntityTag:
 
 def _computed_tag(version: Version, variant: str) -> EntityTag:
     assert version.text is not None
-    return _tag_of(
-        version.text,
-        version.weak,
-        variant,
-        (get_language() or "") if settings.USE_I18N else "",
-        # Its str() need not tell its offset, nor need zones that are equal have one name.
-        repr(timezone.get_current_timezone()) if settings.USE_TZ else "",
-        build(),
-    )
+    return _tag_of(version.text, version.weak, variant, *spoken(), build())
 
 
 @lru_cache(maxsize=4096)

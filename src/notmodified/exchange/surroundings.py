@@ -81,6 +81,31 @@ def surroundings() -> tuple[Any, ...]:
     return shared((language or default_language, _Compared(zone), _name_of(zone)))
 
 
+def spoken() -> tuple[str, str]:
+    """The language and the time zone that are active, as texts; empty where the settings have
+    none."""
+    language, zone = _LANGUAGE.value(), _TIME_ZONE.value()
+    if language is None and zone is None:
+        return _default_texts()
+    default_language, default_zone = _default_texts()
+    if language is not None and settings.USE_I18N:
+        default_language = language.to_language() or ""
+    if zone is not None and settings.USE_TZ:
+        default_zone = _text_of(zone)
+    return default_language, default_zone
+
+
+@cache
+def _default_texts() -> tuple[str, str]:
+    language = settings.LANGUAGE_CODE if settings.USE_I18N else ""
+    return language, _text_of(timezone.get_default_timezone()) if settings.USE_TZ else ""
+
+
+def _text_of(zone: Any) -> str:
+    """Its str() need not tell its offset, nor need zones that are equal have one name."""
+    return repr(zone)
+
+
 _LOCALE: Final = "django.middleware.locale.LocaleMiddleware"
 _WITHOUT_LANGUAGE: Final = frozenset(
     {
@@ -117,4 +142,5 @@ def defaults() -> tuple[Any, Any, str]:
 @receiver(setting_changed)
 def _settings_changed(**kwargs: Any) -> None:
     defaults.cache_clear()
+    _default_texts.cache_clear()
     _is_language_chosen.cache_clear()
