@@ -87,8 +87,8 @@ KNOWN = {
         "Wagtail's edit forms write an editing session at each look",
     ),
     "/pages/add/": (
-        "random.choice",
-        "an editor of rich text gives each paragraph a random key",
+        "uuid.uuid4, a default of a model field",
+        "a page that is yet to be made has a random key, by which its translations would find it",
     ),
     "/cms/images/": (
         "unchanged; found after the view had run",
