@@ -74,7 +74,7 @@ def _take_log_away() -> None:
     uninstall(connection)
     if connection.vendor == "sqlite":
         _execute("DROP VIEW IF EXISTS notmodified_rows")
-    for table in ("notmodified_log", "notmodified_ledger"):
+    for table in ("notmodified_log", "notmodified_ledger", "notmodified_charge"):
         _execute(f"DROP TABLE IF EXISTS {table}")
     _LOGGED.clear()
 

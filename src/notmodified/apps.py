@@ -21,7 +21,7 @@ class NotModifiedConfig(AppConfig):
     def ready(self) -> None:
         from notmodified import checks as ours
         from notmodified.reads import cursors, others
-        from notmodified.writes.watch import watch_all
+        from notmodified.writes.watch import may_write_anything, watch_all
 
         checks.register(ours.check_settings)
         checks.register(ours.check_middleware)
@@ -30,8 +30,9 @@ class NotModifiedConfig(AppConfig):
         checks.register(ours.check_findings)
         checks.register(ours.check_triggers, checks.Tags.database)
         checks.register(ours.check_log, checks.Tags.database)
+        checks.register(ours.check_charge, checks.Tags.database)
         watch_all()
-        cursors.install()
+        cursors.install(may_write_anything)
         others.install()
         connection_created.connect(_prepare, dispatch_uid="notmodified.triggers")
         pre_migrate.connect(_clear_the_way, dispatch_uid="notmodified.triggers")

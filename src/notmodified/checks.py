@@ -20,10 +20,12 @@ from django.db import connections
 
 from notmodified import conf
 from notmodified.exchange.audit import findings
+from notmodified.ledger.shared.memory import SharedMemoryError
 from notmodified.middleware import is_automatic
 from notmodified.records.databases import all_tables
 from notmodified.writes.dependencies import watched
 from notmodified.writes.log import install as log
+from notmodified.writes.shared import in_charge, memory_of
 from notmodified.writes.triggers.declare import models_with_versions
 from notmodified.writes.triggers.install import states
 
@@ -172,3 +174,44 @@ def check_log(
         for state in log.states(connections[alias], all_tables(connections[alias]))
         if not (state.covered or state.problem)
     ]
+
+
+def check_charge(
+    *, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """E006 (``check --database``): the file in shared memory cannot be used; or another ledger is
+    in charge, which this process would write past. W007: none is in charge, so that the database is
+    asked each time."""
+    found: list[checks.CheckMessage] = []
+    for alias in databases or ():
+        connection = connections[alias]
+        if not log.is_supported(connection):
+            continue
+        charge = in_charge(connection)
+        try:
+            memory = memory_of(connection) if conf.current().LEDGER == conf.SHARED else None
+        except SharedMemoryError as error:
+            found.append(checks.Error(f"Of database {alias!r}: {error}.", id="notmodified.E006"))
+            continue
+        if charge is not None and (memory is None or not memory.is_named_in(charge)):
+            found.append(
+                checks.Error(
+                    f"Database {alias!r} says that a ledger in shared memory is in charge of it, "
+                    f"which is not this process's: what this one writes would not be seen.",
+                    hint="Give all processes the same LEDGER and SHARED_DIRECTORY. If no process "
+                    "uses the other one any more, run: manage.py notmodified ledger use "
+                    + ("shared --force" if memory is not None else "database"),
+                    id="notmodified.E006",
+                )
+            )
+        elif charge is None and memory is not None:
+            found.append(
+                checks.Warning(
+                    f"Database {alias!r} does not say that its ledger in shared memory is in "
+                    f"charge, so it is asked each time.",
+                    hint="Once every process that writes to it runs with LEDGER = 'shared', run: "
+                    "manage.py notmodified ledger use shared",
+                    id="notmodified.W007",
+                )
+            )
+    return found

@@ -22,8 +22,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "LEDGER": (str, type(None)),
     "AUDIT": (int, float),
 }
+SHARED: Final = "shared"
+"""The ledger in shared memory, in ``LEDGER``."""
 _CHOICES = {
-    "LEDGER": ("auto", "database", None),
+    "LEDGER": ("auto", "database", SHARED, None),
     "CSRF": ("explain", "normalise"),
     "NEVER_CACHE": ("respect", "revalidate"),
     "ALTERED_IF_MATCH": ("refuse", "accept"),
@@ -46,7 +48,12 @@ class Settings:
 
     LEDGER: str | None = "auto"
     """Where it is kept what has moved: ``"database"`` (triggers in the database itself), ``"auto"``
-    (the same), or ``None``: then nothing is recorded, and nothing is answered automatically."""
+    (the same), ``"shared"`` (the same, and a file in shared memory that says whether anybody has
+    written), or ``None``: then nothing is recorded, and nothing is answered automatically."""
+
+    SHARED_DIRECTORY: str = ""
+    """The directory of files in shared memory, for databases other than SQLite, beside which they
+    are; without it, one below ``/dev/shm``. It has to be the same for all processes of a site."""
 
     CACHE: str = "default"
     """Alias of the Django cache in which tokens and times of first sight are kept."""

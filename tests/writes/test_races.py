@@ -21,8 +21,8 @@ from notmodified.ledger.store import MOVE
 from notmodified.ledger.tokens import Tokens
 from notmodified.validators import Members, token
 from notmodified.validators import token as token_class
-from notmodified.writes import dependencies, watch
-from notmodified.writes.watch import Watch
+from notmodified.writes import claims, dependencies, watch
+from notmodified.writes.claims import TokenClaim
 from tests.site.models import Book, Shelf
 from tests.site.pages import elsewhere, only_on
 
@@ -113,7 +113,7 @@ class Steps:
 
 @pytest.fixture(params=[CounterStore, SlotStore])
 def steps(request: Any, monkeypatch: pytest.MonkeyPatch) -> Steps:
-    monkeypatch.setattr(watch, "store_for", request.param)
+    monkeypatch.setattr(claims, "store_for", request.param)
     return Steps(monkeypatch)
 
 
@@ -307,8 +307,8 @@ def _without_writers(self: CounterStore, name: str, *marked: int) -> int:
     return stamp
 
 
-def _release_at_once(self: Watch, keys: Any) -> None:
-    watch.tokens().release(watch.tokens().mark(keys))
+def _release_at_once(self: TokenClaim, sql: str, params: Any, many: bool) -> None:
+    claims.tokens().release(claims.tokens().mark(self._keys_of(sql, params, many)))
 
 
 def _without_members(self: Any, write: Any, field: Any, parameters: Any) -> Any:
@@ -346,7 +346,7 @@ WRITE_MUTANTS: dict[str, list[tuple[Any, str, Any]]] = {
         (CounterStore, "_count_one_less", _without_writers),
         (counters, "WRITERS", -1),
     ],
-    "released before the COMMIT": [(Watch, "_mark", _release_at_once)],
+    "released before the COMMIT": [(TokenClaim, "before", _release_at_once)],
     "marks that nobody looks at": [(tokens, "WRITERS", 0)],
 }
 

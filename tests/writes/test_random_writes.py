@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notmodified.writes import dependencies, statements, watch
+from notmodified.writes import claims, dependencies, statements
 from tests.writes.harness import FEW, WRITES, Stale, Write, random_writes, run
 
 pytestmark = pytest.mark.django_db
@@ -79,17 +79,17 @@ def _only_the_first_of_many(self: Any, sql: str, params: Any, many: bool) -> Any
     return _keys_of(self, sql, params[:1] if many else params, many)
 
 
-_keys_of = watch.Watch._keys_of
+_keys_of = claims.TokenClaim._keys_of
 
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "IN names its first row only": (statements.Write, "rows", _mutant_rows),
-    "OR is its first half": (watch, "writes_of", _ignoring_or),
+    "OR is its first half": (claims, "writes_of", _ignoring_or),
     "an insert joins no set": (statements.Write, "new_values", _inserts_without_sets),
     "an update joins no set": (statements.Write, "new_values", _updates_without_sets),
     "a wide write moves no row": (dependencies.Keys, "_rows_of", _wide_writes_keep_rows),
     "a row is in one table": (dependencies.Keys, "of_instance", _rows_without_parents),
-    "a delete is no write": (watch, "writes_of", _deletes_unseen),
-    "of many the first counts": (watch.Watch, "_keys_of", _only_the_first_of_many),
+    "a delete is no write": (claims, "writes_of", _deletes_unseen),
+    "of many the first counts": (claims.TokenClaim, "_keys_of", _only_the_first_of_many),
 }
 
 

@@ -20,8 +20,10 @@ from django.test import RequestFactory
 
 from notmodified.ledger.store import NO_CLAIM, PREFIX, WRITERS
 from notmodified.validators import UNKNOWN, Members, token
+from notmodified.writes import claims
 from notmodified.writes import watch as module
-from notmodified.writes.watch import TokenStoreError, watch
+from notmodified.writes.claims import TokenStoreError
+from notmodified.writes.watch import watch
 from tests.site.models import Book, Shelf, Ticket
 from tests.site.pages import elsewhere, execute, keeps, moves, only_on, text, version
 
@@ -393,14 +395,14 @@ def test_a_writer_that_dies_leaves_its_marks(monkeypatch: pytest.MonkeyPatch) ->
     """Whatever became of its transaction, nothing older is taken for current."""
     before = from_elsewhere()
     with monkeypatch.context() as patched:
-        patched.setattr(module.Watch, "_release", lambda self: setattr(self, "_claim", NO_CLAIM))
+        patched.setattr(claims.TokenClaim, "release", _forgotten)
         write()
     assert from_elsewhere() is None
     with caches_without_marks():
         assert from_elsewhere() != before
 
 
-def _forgotten(self: module.Watch) -> None:
+def _forgotten(self: claims.TokenClaim) -> None:
     self._claim = NO_CLAIM
 
 

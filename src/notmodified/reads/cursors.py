@@ -15,7 +15,7 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -39,6 +39,9 @@ _TELLS: Final = frozenset({"pgresult", "rowcount", "rownumber", "scroll", "statu
 """What tells of rows that nobody fetches."""
 
 
+_TOLD: Final[set[Callable[[BaseDatabaseWrapper], None]]] = set()
+
+
 class _Noting:
     """In front of a cursor class of Django's."""
 
@@ -51,11 +54,11 @@ class _Noting:
             if self._note_rows is not None:
                 self._note_rows.all()
         elif name not in _HARMLESS and hasattr(self.cursor, name):
-            recorder.unseen_statements(self.db, f"cursor.{name}()")
+            _unseen(self.db, f"cursor.{name}()")
         return super().__getattr__(name)  # type: ignore[misc]
 
     def callproc(self, *args: Any, **kwargs: Any) -> Any:
-        recorder.unseen_statements(self.db, "a stored procedure")
+        _unseen(self.db, "a stored procedure")
         return super().callproc(*args, **kwargs)  # type: ignore[misc]
 
     def _execute(self, sql: str, params: Any, *ignored: Any) -> Any:
@@ -107,6 +110,12 @@ class _Noting:
                 self._note_rows.ended()
 
 
+def _unseen(connection: BaseDatabaseWrapper, what: str) -> None:
+    for told in _TOLD:
+        told(connection)
+    recorder.unseen_statements(connection, what)
+
+
 def _plain(param_list: Any) -> Any:
     if isinstance(param_list, list | tuple):
         return [without_now(parameters) for parameters in param_list]
@@ -118,8 +127,10 @@ def _noting(cursor_class: type) -> type:
     return type(f"Noting{cursor_class.__name__}", (_Noting, cursor_class), {})
 
 
-def install() -> None:
-    """Have every cursor that is made from now on tell the recorder."""
+def install(tell: Callable[[BaseDatabaseWrapper], None]) -> None:
+    """Have every cursor that is made from now on tell the recorder; and `tell` before anything is
+    done of which nobody sees what it writes."""
+    _TOLD.add(tell)
     wrapper: Any = BaseDatabaseWrapper
     if hasattr(wrapper._prepare_cursor, "notes"):
         return

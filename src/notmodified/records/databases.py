@@ -24,12 +24,15 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.dispatch import receiver
 
+from notmodified import conf
 from notmodified.causes import Cause
 from notmodified.ledger.database.errors import LedgerError
 from notmodified.ledger.database.interface import Ledger
 from notmodified.ledger.database.mysql import MysqlLedger
 from notmodified.ledger.database.postgresql import PostgresqlLedger
 from notmodified.ledger.database.sqlite import SqliteLedger
+from notmodified.ledger.shared.ledger import SharedLedger
+from notmodified.ledger.shared.memory import SharedMemoryError
 from notmodified.reads.analysis import NotProvableError
 from notmodified.reads.plans import Planner
 from notmodified.reads.recorder import unrecorded
@@ -38,6 +41,7 @@ from notmodified.sql.schema import Schema, as_stored, schema_of, with_families
 from notmodified.writes.log import definitions
 from notmodified.writes.log.definitions import Relation
 from notmodified.writes.log.install import is_supported, states
+from notmodified.writes.shared import memory_of
 
 COMPACTS_EVERY: Final = 300.0
 """Seconds between two attempts of one process to compact a log. What lies between the last two
@@ -62,7 +66,10 @@ class Database:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.alias = connection.alias
         self._lock = Lock()
-        self._ledger = _ledger(connection)
+        self._ledger: Ledger | SharedLedger = _ledger(connection)
+        self.rests_at: Callable[[Any], bool] = getattr(self._ledger, "rests_at", _never)
+        """Whether nothing at all was written since a position; ``False`` where nobody knows without
+        asking."""
         self._verified: Any = None
         self._planner: Planner | None = None
         self._compacted = time.monotonic()
@@ -152,6 +159,10 @@ class Database:
         self._ledger.close()
 
 
+def _never(position: Any) -> bool:
+    return False
+
+
 _known: Final[dict[tuple[str, str], Database]] = {}
 _lock: Final = Lock()
 _parents: Final[list[Database]] = []
@@ -208,7 +219,20 @@ def _problem(connection: BaseDatabaseWrapper) -> str | None:
     return None
 
 
-def _ledger(connection: BaseDatabaseWrapper) -> Ledger:
+def _ledger(connection: BaseDatabaseWrapper) -> Ledger | SharedLedger:
+    ledger = _database_ledger(connection)
+    if conf.current().LEDGER != conf.SHARED:
+        return ledger
+    try:
+        with unrecorded():
+            memory = memory_of(connection)
+    except SharedMemoryError as error:
+        logger.error("the database %r is asked each time: %s", connection.alias, error)
+        return ledger
+    return ledger if memory is None else SharedLedger(memory, ledger)
+
+
+def _database_ledger(connection: BaseDatabaseWrapper) -> Ledger:
     if connection.vendor == "sqlite":
         name = str(connection.settings_dict["NAME"])
         return SqliteLedger(name, _connect_to(connection))
@@ -259,5 +283,5 @@ os.register_at_fork(after_in_child=_after_fork)
 
 @receiver(setting_changed)
 def _settings_changed(*, setting: str, **kwargs: Any) -> None:
-    if setting in ("DATABASES", "INSTALLED_APPS"):
+    if setting in ("DATABASES", "INSTALLED_APPS", "NOTMODIFIED"):
         forget()

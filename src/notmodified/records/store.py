@@ -103,6 +103,9 @@ class Record:
             return False
         renewed = []
         for proof in self.proofs:
+            if proof.database.rests_at(proof.position):
+                renewed.append(proof)
+                continue
             position = proof.database.unmoved(proof.keys, proof.position)
             if position is None:
                 return False

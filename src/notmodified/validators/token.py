@@ -30,9 +30,10 @@ from notmodified.ledger.store import StoreError
 from notmodified.reasons import logger
 from notmodified.validators.base import ABSENT, UNKNOWN, Validator, Version, digest, name_of
 from notmodified.validators.identity import NoIdentityError, identity_of, identity_of_values
+from notmodified.writes.claims import tokens
 from notmodified.writes.dependencies import Keys, bare, identity, watched
 from notmodified.writes.triggers.declare import tables_of
-from notmodified.writes.watch import tokens, watch
+from notmodified.writes.watch import watch
 
 MOST_ROWS: Final = 64
 """Of a set with more members than this, the table is watched instead of each row."""

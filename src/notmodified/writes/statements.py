@@ -29,6 +29,7 @@ from notmodified.sql.text import (
     operand_of,
     without_front,
 )
+from notmodified.writes.words import WRITE_NOTHING
 
 _READS: Final = re.compile(
     r"\(*(?:SELECT|VALUES|SAVEPOINT|RELEASE|ROLLBACK|BEGIN|START|COMMIT|SET|SHOW|PRAGMA|EXPLAIN"
@@ -39,6 +40,7 @@ _PARSED: Final = re.compile(r"\(*(?:INSERT|UPDATE|DELETE|WITH|SELECT)\b", re.IGN
 _WRITING_WORDS: Final = re.compile(
     r"\b(?:INSERT|UPDATE|DELETE|MERGE|REPLACE|TRUNCATE|INTO)\b", re.IGNORECASE
 )
+_CALLED: Final = re.compile(r"\b([a-z_]\w*)[\"`]?\s*\(", re.IGNORECASE)
 Assignments = tuple[tuple[str, Operand | None], ...]
 
 
@@ -109,6 +111,17 @@ def writes_of(sql: str, vendor: str) -> tuple[Write, ...] | None:
         # A SELECT that only mentions a writing word, a CTE that writes, or SELECT … INTO.
         return None if tree.find(exp.Into) else _wide(tree)
     return None
+
+
+@lru_cache(maxsize=2048)
+def may_write(sql: str, vendor: str) -> bool:
+    """Whether `sql` may write anything at all, also by a function that it calls."""
+    if writes_of(sql, vendor) != ():
+        return True
+    # What a site gives to SQLite as a function has no business with its tables.
+    return vendor != "sqlite" and not WRITE_NOTHING.issuperset(
+        name.lower() for name in _CALLED.findall(sql)
+    )
 
 
 def _is_plain(tree: exp.Expression) -> bool:

@@ -1,16 +1,16 @@
-"""Watches each connection's statements, and replaces the tokens of what they write.
+"""Watches each connection's statements, for those who claim what they write.
 
-Per connection, while something is watched: a statement that writes marks its dependencies before
-it runs; when its transaction has ended, they are released. How a transaction ends is seen at
+Per connection, while somebody wants to know: a statement that writes is claimed before it runs;
+when its transaction has ended, that is released. How a transaction ends is seen at
 ``_commit``, ``_rollback`` and ``close`` of the connection, wrapped on the object itself, because
 ``on_commit`` knows nothing of a rollback and is dropped when an earlier callback raises; and the
 driver is asked, because a transaction can be begun and ended by SQL too.
 
 Rules of this module:
 
-- If the marks cannot be written, the statement fails: nothing was written, and nothing is stale.
+- If the claim cannot be made, the statement fails: nothing was written, and nothing is stale.
 - Where nobody knows whether a statement or a COMMIT has been carried out (a connection lost, a
-  worker interrupted), the marks stay.
+  worker interrupted), the claims stay.
 - Under ``TestCase`` the test's own transaction counts as the world around it.
 - A token may be used in a transaction only as long as that has read nothing: in a snapshot the
   view would read a past that the token has left behind. The same holds while a cursor of SQLite is
@@ -19,29 +19,19 @@ Rules of this module:
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from typing import Any, Final
 from weakref import WeakSet
 
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from notmodified import conf
-from notmodified.ledger.store import NO_CLAIM, StoreError
-from notmodified.ledger.stores import store_for
-from notmodified.ledger.tokens import Tokens
 from notmodified.sql.text import without_front
-from notmodified.writes.dependencies import Keys, watched
+from notmodified.writes.claims import Claim, SharedClaim, TokenClaim
 from notmodified.writes.rows import Fetched, Reading, Rows
 from notmodified.writes.statements import writes_of
-
-MOST_KEYS: Final = 256
-"""A statement that moves more than so many single rows counts as one that may move any row."""
-
-logger = logging.getLogger("notmodified")
 
 _ATTRIBUTE: Final = "_notmodified_watch"
 _BEGINS: Final = re.compile(
@@ -62,21 +52,12 @@ _CONTROL: Final = re.compile(
 """Statements that read nothing of the data, and pin no state of it."""
 
 
-class TokenStoreError(DatabaseError):
-    """The marks of a write could not be stored, so the statement was not run."""
-
-
-def tokens() -> Tokens:
-    """The tokens in the cache ``NOTMODIFIED["CACHE"]``."""
-    return Tokens(store_for(conf.current().CACHE))
-
-
 class Watch:
     """What is under way on one connection."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
-        self._claim = NO_CLAIM
+        self._claims: tuple[Claim, ...] = (SharedClaim(connection), TokenClaim(connection))
         self._touched = False
         self._begun_by_sql = False
         self._being_read: WeakSet[Reading] = WeakSet()
@@ -104,6 +85,13 @@ class Watch:
             return bool(driver.info.transaction_status)  # 0 is idle
         return self._begun_by_sql
 
+    def before_anything(self) -> None:
+        """Something is about to be done on the connection of which nobody knows what it writes. It
+        counts as over when no transaction is open at the next statement, or at the end."""
+        for claim in self._claims:
+            if claim.is_wanted():
+                claim.before_anything()
+
     def sees_present(self) -> bool:
         """Whether what the next statement reads is what is committed by now."""
         self._settle()
@@ -117,7 +105,8 @@ class Watch:
         many: bool,
         context: dict[str, Any],
     ) -> Any:
-        if not watched():
+        claims = [claim for claim in self._claims if claim.is_wanted()]
+        if not claims:
             return execute(sql, params, many, context)
         if many:
             params = list(params)  # a generator can be read once
@@ -125,8 +114,8 @@ class Watch:
         if isinstance(cursor.cursor, Rows):
             cursor.cursor = cursor.cursor.cursor
         self._settle()
-        keys = self._keys_of(sql, params, many)
-        self._mark(keys)
+        for claim in claims:
+            claim.before(str(sql), params, many)
         try:
             result = execute(sql, params, many, context)
         except BaseException as error:
@@ -152,40 +141,9 @@ class Watch:
         if _BEGINS.match(control) and not (_ENDS.match(control) and control[:2].upper() == "XA"):
             self._begun_by_sql = True
 
-    def _keys_of(self, sql: str, params: Any, many: bool) -> set[str]:
-        writes = writes_of(str(sql), self._connection.vendor)
-        if writes == ():
-            return set()
-        maker = Keys(self._connection)
-        keys: set[str] = set()
-        for parameters in params if many else [params]:
-            positional = parameters if isinstance(parameters, list | tuple) else None
-            keys |= maker.moved_by(writes, positional)
-            if len(keys) > MOST_KEYS:
-                return keys | maker.moved_by(writes and [w.anywhere() for w in writes], None)
-        return keys
-
-    def _mark(self, keys: set[str]) -> None:
-        new = keys - self._claim.stamps.keys()
-        if not new:
-            return
-        try:
-            self._claim = tokens().mark(new, self._claim)
-        except StoreError as error:
-            raise TokenStoreError(
-                f"A write to a model in NOTMODIFIED['WATCH'] could not be marked, so the statement "
-                f"was not run: {error}"
-            ) from error
-
     def _release(self) -> None:
-        claim, self._claim = self._claim, NO_CLAIM
-        if not claim.stamps:
-            return
-        try:
-            tokens().release(claim)
-        except StoreError:
-            # The write has ended and cannot be undone. Its marks stay, so nothing becomes stale.
-            logger.exception("tokens: %d marks could not be taken back", len(claim.stamps))
+        for claim in self._claims:
+            claim.release()
 
     def _settle(self) -> None:
         """Notice that no transaction is open, however it ended."""
@@ -197,13 +155,14 @@ class Watch:
         """A statement outside a transaction, or a transaction, has ended."""
         if error is not None:
             if not self._session_answers():
-                self._claim = (
-                    NO_CLAIM  # the marks stay: perhaps it has been carried out, perhaps it will be
-                )
+                for claim in self._claims:
+                    claim.lose()  # perhaps it has been carried out, perhaps it will be
             elif self.in_transaction():
                 return  # a COMMIT that was refused; the ROLLBACK is to come
         self._touched = self._begun_by_sql = False
-        if not self._connection.autocommit and tokens().transactional:
+        if not self._connection.autocommit and any(
+            claim.is_wanted() and claim.is_transactional() for claim in self._claims
+        ):
             return  # a statement now would open another transaction; autocommit is to come back
         self._release()
 
@@ -240,6 +199,11 @@ def watch(connection: BaseDatabaseWrapper) -> Watch:
         found = Watch(connection)
         setattr(connection, _ATTRIBUTE, found)
     return found
+
+
+def may_write_anything(connection: BaseDatabaseWrapper) -> None:
+    """Something is about to be done on `connection` of which nobody sees what it writes."""
+    watch(connection).before_anything()
 
 
 def watch_all() -> None:

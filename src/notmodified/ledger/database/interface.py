@@ -23,4 +23,16 @@ class Ledger(Protocol):
 
     def compact(self) -> bool: ...
 
+    def moved_since(self, position: Any) -> tuple[list[str], Any] | None:
+        """The keys that have moved since `position`, and the position now; ``None`` where that
+        cannot be told. Raises LedgerError."""
+
+    def charge(self) -> str | None:
+        """Which ledger outside the database is in charge of it, by its own word; ``None`` for none.
+        Raises LedgerError."""
+
+    def has_ended(self, session: int) -> bool:
+        """Whether the session of that number (:func:`session_of`) has nothing under way any more,
+        and never will. Raises LedgerError."""
+
     def close(self) -> None: ...

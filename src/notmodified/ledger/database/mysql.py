@@ -16,12 +16,12 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from notmodified.ledger.database.errors import LedgerError
-from notmodified.ledger.database.names import EVERYTHING, LEDGER, LOG
+from notmodified.ledger.database.names import CHARGE, EVERYTHING, LEDGER, LOG
 
 KEEPS: Final = 1_000
 """A log of fewer lines is not compacted. It is small because every question reads all of it."""
@@ -39,6 +39,7 @@ TABLES: Final = (
         f"next BIGINT UNSIGNED NOT NULL) ENGINE=InnoDB"
     ),
     NEW_LEDGER,
+    f"CREATE TABLE IF NOT EXISTS {CHARGE} (ledger VARCHAR(200) NOT NULL) ENGINE=InnoDB",
     (
         f"CREATE TABLE IF NOT EXISTS {LOG} (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY "
         f"KEY, `key` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, "
@@ -54,6 +55,18 @@ _POSITION: Final = (
     f"ledger.forgotten + COALESCE((SELECT SUM(stamp) FROM {LOG}), 0)"
 )
 _FROM: Final = f" FROM {LEDGER} AS ledger WHERE NOT @@GLOBAL.read_only"
+
+_SAME: Final = (
+    f"ledger.forgotten + COALESCE((SELECT SUM(stamp) FROM {LOG} WHERE id <= %s), 0) = %s "
+    f"AND ledger.horizon <= %s"
+)
+"""Whether all up to a line is what it was at a position there."""
+
+_LINES: Final = (
+    f"{_POSITION}, {_SAME}, later.`key` FROM {LEDGER} AS ledger "
+    f"LEFT JOIN {LOG} AS later ON later.id > %s WHERE NOT @@GLOBAL.read_only"
+)
+_SESSION: Final = "SELECT EXISTS (SELECT 1 FROM information_schema.processlist WHERE id = %s)"
 
 
 class Position(NamedTuple):
@@ -109,6 +122,28 @@ class MysqlLedger:
         if not found[4] or now[:2] != position[:2]:
             return None
         return now
+
+    def moved_since(self, position: Position) -> tuple[list[str], Position] | None:
+        """The keys that have moved since `position`, and the position now; ``None`` in another
+        history, or where an earlier line has come late. Raises LedgerError."""
+        line = position.line
+        found = self._rows(_LINES, (line, position.sum, line, line))
+        if not found:
+            raise LedgerError(f"no ledger here: no line in {LEDGER}, or a replica")
+        now = self._position_of(found[0])
+        if not found[0][4] or now[:2] != position[:2]:
+            return None
+        return [key for *_, key in found if key is not None], now
+
+    def charge(self) -> str | None:
+        """The ledger in charge. Raises LedgerError."""
+        rows = self._rows(f"SELECT ledger FROM {CHARGE}", ())
+        return rows[0][0] if rows else None
+
+    def has_ended(self, session: int) -> bool:
+        """Whether the server has no such connection any more. Raises LedgerError."""
+        [(there,)] = self._rows(_SESSION, (session,))
+        return not there
 
     def compact(self, keep: int = KEEPS) -> bool:
         """Forget what was written before the last compaction; positions from before it are judged
@@ -166,19 +201,22 @@ class MysqlLedger:
         return Position(self._life, ledger, int(line), int(total))
 
     def _ask(self, sql: str, parameters: tuple[Any, ...]) -> tuple[Any, ...]:
+        rows = self._rows(sql, parameters)
+        if len(rows) != 1:
+            raise LedgerError(f"no ledger here: {len(rows)} lines in {LEDGER}, or a replica")
+        return rows[0]
+
+    def _rows(self, sql: str, parameters: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
         import MySQLdb
 
         try:
             cursor = self._connection().cursor()
             cursor.execute(sql, parameters)
-            rows = cursor.fetchall()
+            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
         except MySQLdb.Error as error:
             self.close()
             raise LedgerError(str(error)) from error
-        if len(rows) != 1:
-            raise LedgerError(f"no ledger here: {len(rows)} lines in {LEDGER}, or a replica")
-        row: tuple[Any, ...] = rows[0]
-        return row
+        return rows
 
     def _connection(self) -> Any:
         if self._held is None:
@@ -191,9 +229,5 @@ class MysqlLedger:
 def _question(keys: int) -> str:
     """Where the ledger is now, and whether none of so many keys has moved, in one statement."""
     names = ", ".join(["%s"] * keys + [f"'{EVERYTHING}'"])
-    same = (
-        f"ledger.forgotten + COALESCE((SELECT SUM(stamp) FROM {LOG} WHERE id <= %s), 0) = %s "
-        f"AND ledger.horizon <= %s"
-    )
     moved = f"EXISTS (SELECT 1 FROM {LOG} WHERE `key` IN ({names}) AND id > %s)"
-    return f"{_POSITION}, {same} AND NOT {moved}{_FROM}"
+    return f"{_POSITION}, {_SAME} AND NOT {moved}{_FROM}"

@@ -13,6 +13,9 @@ ROWS: Final = "notmodified_rows"
 LEDGER: Final = "notmodified_ledger"
 """One line: what else a ledger has to remember."""
 
+CHARGE: Final = "notmodified_charge"
+"""At most one line: which ledger outside the database is in charge of it."""
+
 EVERYTHING: Final = "*"
 """A move of this key is a move of every key; ledgers ask for it unasked."""
 

@@ -26,13 +26,14 @@ from collections.abc import Callable, Collection
 from typing import Any, Final, NamedTuple, NoReturn
 
 from notmodified.ledger.database.errors import LedgerError
-from notmodified.ledger.database.names import BETWEEN, EVERYTHING, KEEPS, LEDGER, LOG
+from notmodified.ledger.database.names import BETWEEN, CHARGE, EVERYTHING, KEEPS, LEDGER, LOG
 
 TABLES: Final = (
     (
         f"CREATE TABLE IF NOT EXISTS {LEDGER} "
         f"(id uuid NOT NULL, horizon xid8 NOT NULL, next xid8 NOT NULL)"
     ),
+    f"CREATE TABLE IF NOT EXISTS {CHARGE} (ledger text NOT NULL)",
     (
         f"INSERT INTO {LEDGER} SELECT gen_random_uuid(), '0', '0' "
         f"WHERE NOT EXISTS (SELECT 1 FROM {LEDGER})"
@@ -72,6 +73,19 @@ SELECT {_NOW},
 transaction is visible in it, so the index of the log is read from there on only. While nothing was
 committed, the snapshot is the same."""
 
+
+_LINES: Final = f"""
+SELECT {_NOW}, (ledger.horizon <= pg_snapshot_xmin(%(snapshot)s::text::pg_snapshot))::text, (
+           SELECT coalesce(string_agg(DISTINCT key, '{BETWEEN}'), '') FROM {LOG}
+           WHERE transaction >= pg_snapshot_xmin(%(snapshot)s::text::pg_snapshot)
+           AND NOT pg_visible_in_snapshot(transaction, %(snapshot)s::text::pg_snapshot)),
+       {_HISTORY}"""
+"""It has an index of its own, which a site has only with a ledger that asks for it."""
+
+BY_TRANSACTION: Final = (f"CREATE INDEX IF NOT EXISTS {LOG}_transaction ON {LOG} (transaction)",)
+_IN_CHARGE: Final = f"SELECT ledger FROM {CHARGE}"
+_HAS_ENDED: Final = """
+SELECT (NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %(session)s::text::int))::text"""
 
 _COMPACT: Final = f"""
 WITH now AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS first),
@@ -153,6 +167,30 @@ class PostgresqlLedger:
         asked = {"keys": BETWEEN.join((*keys, EVERYTHING)), "snapshot": position.snapshot}
         now, unmoved = self._ask(_UNMOVED, asked)
         return now if unmoved and now[:2] == position[:2] else None
+
+    def moved_since(self, position: Position) -> tuple[list[str], Position] | None:
+        """The keys that have moved since `position`, and the position now; ``None`` in another
+        history. Raises LedgerError."""
+        rows = self._run(_LINES, {"snapshot": position.snapshot})
+        if len(rows) != 1:
+            raise LedgerError(f"no ledger here: {len(rows)} lines in {LEDGER}, or a standby")
+        [(clock, snapshot, reaches, keys, history)] = rows
+        self.clock = float(clock)
+        now = Position(self._life, history, snapshot)
+        if reaches != "true" or now[:2] != position[:2]:
+            return None
+        return keys.split(BETWEEN) if keys else [], now
+
+    def charge(self) -> str | None:
+        """The ledger in charge. Raises LedgerError."""
+        rows = self._run(_IN_CHARGE, {})
+        return rows[0][0] if rows else None
+
+    def has_ended(self, session: int) -> bool:
+        """Whether the server has no such process any more. Behind a pooler nobody knows. Raises
+        LedgerError."""
+        [(ended,)] = self._run(_HAS_ENDED, {"session": str(session)})
+        return ended == "true" and not self._pooled
 
     def compact(self, keep: int = KEEPS) -> bool:
         """Forget what was written before the last compaction; positions from before it are judged

@@ -29,7 +29,16 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from notmodified.ledger.database.errors import LedgerError
-from notmodified.ledger.database.names import EVERYTHING, KEEPS, LEDGER, LOG, MOST_LINES, OPEN, ROWS
+from notmodified.ledger.database.names import (
+    CHARGE,
+    EVERYTHING,
+    KEEPS,
+    LEDGER,
+    LOG,
+    MOST_LINES,
+    OPEN,
+    ROWS,
+)
 
 COLUMNS_AT_ONCE: Final = 4
 """How many columns of a row go into one line of :data:`ROWS`: of each its name, the value that it
@@ -53,6 +62,7 @@ def _written_down() -> str:
 
 TABLES: Final = (
     f"CREATE TABLE IF NOT EXISTS {LEDGER} (next INTEGER NOT NULL)",
+    f"CREATE TABLE IF NOT EXISTS {CHARGE} (ledger TEXT NOT NULL)",
     f"INSERT INTO {LEDGER} SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM {LEDGER})",
     (
         f"CREATE TABLE IF NOT EXISTS {LOG} (id INTEGER PRIMARY KEY AUTOINCREMENT, "
@@ -91,6 +101,8 @@ time. A change of the schema in between is seen by the next question."""
 
 _POSITION: Final = f"SELECT id, stamp, substr(key, -2) = '{OPEN}'"
 _FROM: Final = f" FROM {LOG} ORDER BY id DESC LIMIT 1"
+_LINES: Final = f"SELECT id, stamp, key FROM {LOG} WHERE id >= ? ORDER BY id"
+_IN_CHARGE: Final = f"SELECT ledger FROM {CHARGE}"
 _SEAL: Final = f"INSERT INTO {LOG} (key) VALUES ('')"
 
 
@@ -204,6 +216,29 @@ class SqliteLedger:
             self._last = now
         return self._last
 
+    def moved_since(self, position: Position) -> tuple[list[str], Position] | None:
+        """The keys that have moved since `position`, and the position now; or `position` again,
+        where that is an open line. ``None`` in another history. Raises LedgerError."""
+        schema, *lines = self._rows(_LINES, (position.line,), None)
+        known = lines[:1] == [(position.line, position.stamp, lines[0][2])] if lines else False
+        if not known or (self._life, *schema) != (position.life, position.schema):
+            return None
+        line, stamp, last = lines[-1]
+        keys = [key for *_, key in lines[1:]]
+        if last.endswith(OPEN):
+            return keys, position
+        return keys, self._position_of((*schema, line, stamp))
+
+    def charge(self) -> str | None:
+        """The ledger in charge. Raises LedgerError."""
+        _, *rows = self._rows(_IN_CHARGE, (), None)
+        return rows[0][0] if rows else None
+
+    def has_ended(self, session: int) -> bool:
+        """Whether a process that is no more has nothing under way: its locks on the file are
+        gone."""
+        return True
+
     def compact(self, keep: int = KEEPS) -> bool:
         """Forget what was written before the last compaction; positions from before it are judged
         no more. Nothing, and ``False``, where the log has no more lines than `keep`."""
@@ -234,18 +269,26 @@ class SqliteLedger:
         reader: sqlite3.Connection | None = None,
     ) -> tuple[Any, ...]:
         """The schema's version, and then the one row of a question."""
+        schema, *rows = self._rows(sql, parameters, reader)
+        if len(rows) != 1:
+            raise LedgerError(f"{self._path} has no ledger: {LOG} is empty")
+        return schema + rows[0]
+
+    def _rows(
+        self,
+        sql: str,
+        parameters: tuple[str | int, ...],
+        reader: sqlite3.Connection | None,
+    ) -> list[tuple[Any, ...]]:
+        """The schema's version, and then all rows of a question."""
         try:
             connection = reader or self._connection()
-            [schema] = connection.execute(_SCHEMA).fetchall()
-            rows = connection.execute(sql, parameters).fetchall()
+            schema = connection.execute(_SCHEMA).fetchall()
+            return schema + connection.execute(sql, parameters).fetchall()
         except (sqlite3.Error, OSError) as error:
             if reader is None:
                 self.close()
             raise LedgerError(f"{self._path}: {error}") from error
-        if len(rows) != 1:
-            raise LedgerError(f"{self._path} has no ledger: {LOG} is empty")
-        row: tuple[Any, ...] = schema + rows[0]
-        return row
 
     def _connection(self) -> sqlite3.Connection:
         """The held connection, made anew when another file has taken the place of its own.

@@ -1,10 +1,11 @@
 """``manage.py notmodified``: look after triggers, those of version fields and those of the log; say
-what a page is made from.
+what a page is made from; put a ledger in charge.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from argparse import ArgumentParser
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -14,13 +15,22 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notmodified import auditing, explaining
+from notmodified import auditing, conf, explaining
 from notmodified.exchange.audit import forget_findings
+from notmodified.ledger.database.names import CHARGE
+from notmodified.ledger.shared.ledger import LEASE
+from notmodified.ledger.shared.memory import SharedMemoryError
 from notmodified.management import show
 from notmodified.middleware import is_automatic
 from notmodified.records.databases import all_tables
 from notmodified.writes.log import install as log
 from notmodified.writes.log.definitions import watches_definitions
+from notmodified.writes.shared import (
+    in_charge,
+    memory_of,
+    put_in_charge,
+    take_out_of_charge,
+)
 from notmodified.writes.triggers import install as versions
 
 
@@ -48,9 +58,68 @@ class Command(BaseCommand):
         audit.add_argument("--json", action="store_true", help="for machines")
         audit.add_argument("--forget", action="store_true", help="what was found is mended")
 
+        ledger = topics.add_parser("ledger", help="which ledger is in charge of a database")
+        ledger.add_argument("action", choices=["show", "use"])
+        ledger.add_argument("ledger", nargs="?", choices=["database", conf.SHARED])
+        ledger.add_argument("--database", default=DEFAULT_DB_ALIAS)
+        ledger.add_argument("--force", action="store_true", help="also where another is in charge")
+        ledger.add_argument("--no-wait", action="store_true", help="no process is running")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        topics = {"triggers": self._triggers, "explain": self._explain, "audit": self._audit}
+        topics = {
+            "triggers": self._triggers,
+            "explain": self._explain,
+            "audit": self._audit,
+            "ledger": self._ledger,
+        }
         topics[options["topic"]](options)
+
+    def _ledger(self, options: dict[str, Any]) -> None:
+        connection = connections[options["database"]]
+        if options["action"] == "use":
+            if options["ledger"] is None:
+                raise CommandError("Say which: ledger use database, or ledger use shared.")
+            if options["ledger"] == conf.SHARED:
+                self._use_shared(connection, force=options["force"])
+            else:
+                self._use_database(connection, wait=not options["no_wait"])
+        charge = in_charge(connection)
+        self.stdout.write(
+            f"In charge of {connection.alias!r}: "
+            + ("the database itself" if charge is None else f"shared memory ({charge})")
+        )
+
+    def _use_shared(self, connection: BaseDatabaseWrapper, *, force: bool) -> None:
+        if conf.current().LEDGER != conf.SHARED:
+            raise CommandError(
+                "Set NOTMODIFIED['LEDGER'] = 'shared' first, and restart every process that writes "
+                "to this database."
+            )
+        try:
+            memory = memory_of(connection)
+        except SharedMemoryError as error:
+            raise CommandError(f"{error}.") from error
+        if memory is None:
+            raise CommandError("A database in the memory of one process needs no shared memory.")
+        charge = in_charge(connection)
+        if charge is not None and not memory.is_named_in(charge) and not force:
+            raise CommandError(
+                f"Another file is in charge ({charge}): of another machine or container, or of "
+                f"before {memory.path} was removed. If no process uses it any more, say --force."
+            )
+        if CHARGE not in connection.introspection.table_names():
+            raise CommandError("Run: manage.py migrate")
+        try:
+            put_in_charge(connection, memory)
+        except SharedMemoryError as error:
+            raise CommandError(f"{error}.") from error
+
+    def _use_database(self, connection: BaseDatabaseWrapper, *, wait: bool) -> None:
+        take_out_of_charge(connection)
+        if wait:
+            self.stdout.write(f"Waiting {LEASE:g} seconds, until every process has noticed …")
+            time.sleep(LEASE)
+        self.stdout.write("From now on processes with any LEDGER may write.")
 
     def _audit(self, options: dict[str, Any]) -> None:
         if options["forget"]:

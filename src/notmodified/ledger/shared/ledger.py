@@ -1,0 +1,175 @@
+"""The ledger of a database, asked only when something was written since.
+
+A record holds from a *place*: where the sequence in shared memory was before the database was last
+asked about it, and the database's own position then. As long as the sequence stands there, nothing
+can have moved. When it has gone on, the new lines of the log are *carried* into this process: each
+key with a number of the sequence which every record has reached that has seen its move. One
+question serves all records.
+
+Rules of this module:
+
+- A key that is carried gets the number that the sequence had after the question, and one more:
+  whoever asked later than that has seen its move. What the sequence was before the question, is how
+  far everything is carried.
+- A place is good under one *charge* only: the database's own word that all who write to it mark it
+  in this file. It is asked for that again and again: another ledger may have been put in charge.
+  What strangers have written by then is marked in their place.
+- In doubt the database is asked, as if there were no shared memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import Any, Final, NamedTuple
+
+from notmodified.ledger.database.interface import Ledger
+from notmodified.ledger.database.names import EVERYTHING
+from notmodified.ledger.shared.memory import SharedMemory
+
+LEASE: Final = 60.0
+"""For how many seconds the database's word is good. Whoever takes this ledger out of charge waits
+for so long before anybody may write without marks."""
+
+MOST_KEYS: Final = 50_000
+"""So many keys are kept; then the database is asked about what is older."""
+
+LOOKS_EVERY: Final = 0.5
+"""Seconds between two looks for marks that nobody will take away."""
+
+
+class Place(NamedTuple):
+    """From where on a record holds: under which charge and at which number of the sequence, and by
+    the database's own `position`."""
+
+    charge: str | None
+    sequence: int
+    position: Any
+
+
+class SharedLedger:
+    """The ledger of one database, with the file in shared memory that goes with it.
+
+    Not for several threads at once, but for :meth:`rests_at`.
+    """
+
+    def __init__(self, memory: SharedMemory, ledger: Ledger) -> None:
+        self._memory = memory
+        self._ledger = ledger
+        self._charge: str | None = None
+        self._until = 0.0
+        self._looked = 0.0
+        self._moved: dict[str, int] = {}
+        self._position: Any = None
+        self._carried = -1
+        self._floor = 0
+
+    @property
+    def clock(self) -> float:
+        return self._ledger.clock
+
+    @property
+    def is_in_charge(self) -> bool:
+        """Whether the database has said so when it was last asked."""
+        return self._charge is not None
+
+    def rests_at(self, place: Place) -> bool:
+        """Whether nothing at all has been written since `place`. Asks nobody."""
+        return (
+            self._until > time.monotonic()
+            and place.charge is not None
+            and place.charge == self._charge
+            and place.sequence == self._memory.at_rest()
+        )
+
+    def position(self) -> Place:
+        """The place now. Raises LedgerError."""
+        self._hold_charge()
+        sequence = self._memory.sequence
+        return Place(self._charge, sequence, self._ledger.position())
+
+    def position_of(self, reader: Any, since: Place) -> Place | None:
+        """The place of what the next statement on `reader` reads, or one before it, if nothing has
+        moved everything since `since`. Raises LedgerError."""
+        self._hold_charge()
+        sequence = self._memory.sequence
+        now = self._ledger.position_of(reader, since.position)
+        return None if now is None else Place(self._charge, sequence, now)
+
+    def unmoved(self, keys: Collection[str], place: Place) -> Place | None:
+        """The place now, if none of `keys` has moved since `place`. Raises LedgerError."""
+        self._hold_charge()
+        at_rest = self._memory.at_rest()
+        if at_rest is None:
+            self._look_after_marks()
+        elif place.charge is not None and place.charge == self._charge:
+            if at_rest == place.sequence:
+                return place
+            if self._carried < at_rest:
+                self._carry()
+            if self._have_not_moved(keys, place.sequence):
+                return Place(self._charge, at_rest, self._position)
+        sequence = self._memory.sequence
+        now = self._ledger.unmoved(keys, place.position)
+        return None if now is None else Place(self._charge, sequence, now)
+
+    def compact(self) -> bool:
+        return self._ledger.compact()
+
+    def close(self) -> None:
+        self._ledger.close()
+
+    def _hold_charge(self) -> None:
+        """Have the database say again, in time, whether this file is in charge."""
+        asked = time.monotonic()
+        if self._until > asked:
+            return
+        charge = self._ledger.charge()
+        mine = charge is not None and self._memory.is_named_in(charge)
+        if mine and charge != self._charge:
+            self._position = None
+            self._carry()
+            self._floor = 0  # nothing is older than this that has the new charge
+        elif mine and self._memory.at_rest() is None:
+            asked -= LEASE - LOOKS_EVERY  # who wrote the new lines is seen when nobody does
+        elif mine and self._has_new_lines():
+            self._memory.release(self._memory.mark(0))
+        self._charge = charge if mine else None
+        self._until = asked + LEASE
+
+    def _has_new_lines(self) -> bool:
+        """Whether the log has lines that were not carried; somebody may not have marked them."""
+        found = self._ledger.moved_since(self._position)
+        return found is None or bool(found[0])
+
+    def _have_not_moved(self, keys: Collection[str], sequence: int) -> bool:
+        moved = self._moved
+        return sequence >= max(self._floor, moved.get(EVERYTHING, 0)) and not any(
+            moved[key] > sequence for key in keys if key in moved
+        )
+
+    def _carry(self) -> None:
+        """Ask the log for what is new in it."""
+        before = self._memory.sequence
+        found = None
+        if self._position is not None:
+            found = self._ledger.moved_since(self._position)
+        if found is None:
+            found = [], self._ledger.position()
+            self._floor = self._memory.sequence + 1
+        keys, self._position = found
+        after = self._memory.sequence + 1
+        if len(self._moved) > MOST_KEYS:
+            self._moved, self._floor = {}, after
+        self._moved.update(dict.fromkeys(keys, after))
+        self._carried = before
+
+    def _look_after_marks(self) -> None:
+        """Take marks away behind which there is nobody, and whose sessions have ended."""
+        now = time.monotonic()
+        if now - self._looked < LOOKS_EVERY:
+            return
+        self._looked = now
+        left = self._memory.left()
+        # Also where there are none: who has died in between may have left their number too high.
+        self._memory.take_away([mark for mark in left if self._ledger.has_ended(mark.session)])

@@ -1,0 +1,262 @@
+"""A file in the memory of all processes: how many writes have ended, and who is writing now.
+
+The protocol, of a writer: *mark* before anything is written, COMMIT, *release*: count the sequence
+up, and only then take the mark away. A reader looks at the marks first, and then at the sequence:
+if there are none, every write that had ended by then has been counted.
+
+Rules of this module:
+
+- Readers take no lock. What they read are aligned words of eight bytes, which x86 processors read
+  whole, and in order; on others there is no such ledger.
+- A mark outlives who made it. A lock on its byte, which ends with its process, tells whether there
+  is somebody behind it; one that is left, others take away when the database says that the writer's
+  session has ended: until then its COMMIT may still land.
+- The number of marks is never lower than it is: it goes up before a mark is made and down after one
+  is taken away. Who takes away marks of the dead counts anew.
+- The file is made whole under another name, and never cut or written over. One that was removed, or
+  is no longer what it was, says nothing any more.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import platform
+import secrets
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+from typing import Final, NamedTuple
+
+_MAGIC: Final = 0x6E6F746D6F643031
+_NAME, _SEQUENCE, _MARKS = 1, 2, 3
+_FIRST: Final = 8
+"""The first word of the first mark; those before it are the file's head."""
+_WORDS_OF_A_MARK: Final = 4
+_STATE, _SESSION, _STAMP = range(3)
+MOST_MARKS: Final = 1_024
+"""How many threads of one machine can write at a time."""
+SIZE: Final = 8 * (_FIRST + MOST_MARKS * _WORDS_OF_A_MARK)
+_BYTE: Final = 1 << 40
+"""Where the bytes begin that are locked, far behind the end of the file."""
+_FREE, _WRITING, _LOST = range(3)
+_LOCK: Final = struct.Struct("hhqqi4x")
+"""C's ``struct flock``, as Linux has it on 64 bits."""
+
+
+class SharedMemoryError(Exception):
+    """The file cannot be used; the text says what to do."""
+
+
+class Mark(NamedTuple):
+    """A mark that was left: where it is, what tells it from the next one there, and whose it is."""
+
+    place: int
+    stamp: int
+    session: int
+
+
+class SharedMemory:
+    """The file at `path`, which is made if it is not there. Raises SharedMemoryError."""
+
+    def __init__(self, path: Path) -> None:
+        if platform.machine() not in ("x86_64", "AMD64") or not hasattr(fcntl, "F_OFD_SETLK"):
+            raise SharedMemoryError(
+                f"the ledger in shared memory works on Linux on x86-64, not on "
+                f"{platform.system()} on {platform.machine()}: use LEDGER='database'"
+            )
+        self.path = path
+        self._fd = _opened(path)
+        self._map = mmap.mmap(self._fd, SIZE)
+        self._words = memoryview(self._map).cast("Q")
+        self._lock = Lock()
+        self._own: set[int] = set()
+        if self._words[0] != _MAGIC:
+            raise SharedMemoryError(f"{path} is no ledger of ours: remove it, or name another")
+        self.name = f"{self._words[_NAME]:016x}"
+        """What no other file has."""
+
+    def is_named_in(self, charge: str) -> bool:
+        """Whether a charge (:meth:`new_charge`) is for this file."""
+        return charge.partition(" ")[0] == self.name
+
+    def new_charge(self) -> str:
+        """What a database says when it puts this file in charge, each time something else."""
+        return f"{self.name} {secrets.token_hex(8)}"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is still the file that whoever looks for it finds."""
+        status = os.fstat(self._fd)
+        return status.st_nlink > 0 and status.st_size == SIZE
+
+    @property
+    def sequence(self) -> int:
+        """How many writes have ended."""
+        return self._words[_SEQUENCE]
+
+    @property
+    def is_marked(self) -> bool:
+        return self._words[_MARKS] != 0
+
+    def at_rest(self) -> int | None:
+        """The sequence, if it counts every write that has ended by now; ``None`` while somebody
+        writes, or where the file is gone."""
+        if not self.is_there or self._words[_MARKS]:
+            return None
+        return self._words[_SEQUENCE]
+
+    def mark(self, session: int) -> int:
+        """Say that the session of that number is about to write; the place of the mark. Raises
+        SharedMemoryError."""
+        if not self.is_there:
+            raise SharedMemoryError(
+                f"{self.path} is gone, by which other processes would know of this write: restart "
+                f"this one"
+            )
+        words = self._words
+        with self._locked():
+            place = next((one for one in range(MOST_MARKS) if self._is_free(one)), None)
+            if place is None:
+                raise SharedMemoryError(f"more than {MOST_MARKS:,} writers at a time")
+            at = _at(place)
+            words[_MARKS] += 1
+            words[at + _SESSION], words[at + _STAMP] = session, secrets.randbits(64)
+            words[at + _STATE] = _WRITING
+            self._own.add(place)
+        return place
+
+    def release(self, place: int) -> None:
+        """The write is over, whether it was committed or rolled back."""
+        with self._locked():
+            self._take_away(place)
+            self._words[_MARKS] -= 1
+
+    def lose(self, place: int) -> None:
+        """Nobody knows whether the write has been committed, or will be: the mark stays until its
+        session has ended."""
+        with self._locked():
+            self._words[_at(place) + _STATE] = _LOST
+            self._own.discard(place)
+            self._unlock_byte(place)
+
+    def left(self) -> list[Mark]:
+        """Marks behind which there is nobody any more."""
+        with self._locked():
+            return [self._mark_at(place) for place in range(MOST_MARKS) if self._is_left(place)]
+
+    def take_away(self, marks: list[Mark]) -> None:
+        """Those of :meth:`left`, once their sessions have ended."""
+        with self._locked():
+            for mark in marks:
+                if self._is_left(mark.place) and self._mark_at(mark.place) == mark:
+                    self._take_away(mark.place)
+            states = [self._words[_at(place) + _STATE] for place in range(MOST_MARKS)]
+            self._words[_MARKS] = sum(state != _FREE for state in states)
+
+    def close(self) -> None:
+        self._words.release()
+        self._map.close()
+        os.close(self._fd)
+
+    def _take_away(self, place: int) -> None:
+        self._words[_SEQUENCE] += 1
+        self._words[_at(place) + _STATE] = _FREE
+        self._own.discard(place)
+        self._unlock_byte(place)
+
+    def _mark_at(self, place: int) -> Mark:
+        at = _at(place)
+        return Mark(place, self._words[at + _STAMP], self._words[at + _SESSION])
+
+    def _is_free(self, place: int) -> bool:
+        """Whether a mark can be made there; if so, its byte is locked."""
+        if self._words[_at(place) + _STATE] != _FREE or place in self._own:
+            return False
+        return self._lock_byte(place)
+
+    def _is_left(self, place: int) -> bool:
+        state = self._words[_at(place) + _STATE]
+        if state == _WRITING and place not in self._own and self._lock_byte(place):
+            self._unlock_byte(place)
+            return True
+        return state == _LOST
+
+    def _lock_byte(self, place: int) -> bool:
+        """Whether nobody else has locked it; each process has locks of its own."""
+        try:
+            self._set_lock(fcntl.F_WRLCK, place)
+        except OSError:
+            return False
+        return True
+
+    def _unlock_byte(self, place: int) -> None:
+        self._set_lock(fcntl.F_UNLCK, place)
+
+    def _set_lock(self, kind: int, place: int) -> None:
+        lock = _LOCK.pack(kind, os.SEEK_SET, _BYTE + place, 1, 0)
+        fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, lock)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Nobody else changes anything meanwhile; ends with the process."""
+        with self._lock:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+
+def _at(place: int) -> int:
+    return _FIRST + place * _WORDS_OF_A_MARK
+
+
+def _opened(path: Path) -> int:
+    """The file, made if it is not there, and looked at."""
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        with suppress(FileExistsError):
+            path.parent.mkdir(mode=0o700, parents=True)
+        try:
+            fd = os.open(path, flags)
+        except FileNotFoundError:
+            _make(path)
+            fd = os.open(path, flags)
+    except OSError as error:
+        raise SharedMemoryError(
+            f"{path} cannot be opened: {error.strerror}. It belongs to whoever has made it first; "
+            f"all processes of a site run as the same user"
+        ) from error
+    status = os.fstat(fd)
+    problem = None
+    if not stat.S_ISREG(status.st_mode):
+        problem = "it is no file"
+    elif status.st_uid != os.geteuid():
+        problem = "it belongs to another user"
+    elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        problem = "others may write to it"
+    elif status.st_size != SIZE:
+        problem = f"it has {status.st_size} bytes, not {SIZE}"
+    if problem is not None:
+        os.close(fd)
+        raise SharedMemoryError(f"{path} cannot be used: {problem}. Stop the site, and remove it")
+    return fd
+
+
+def _make(path: Path) -> None:
+    """Make the file whole, unless somebody else is faster."""
+    made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    fd = os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        head = struct.pack("=QQ", _MAGIC, secrets.randbits(64))
+        os.write(fd, head.ljust(SIZE, b"\0"))
+        with suppress(FileExistsError):
+            os.link(made, path)
+    finally:
+        os.close(fd)
+        os.unlink(made)
