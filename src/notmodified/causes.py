@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 DOCUMENTATION: Final = (
-    "https://django-notmodified.readthedocs.io/en/latest/guides/reasons/#{anchor}"
+    "https://django-notmodified.readthedocs.io/en/latest/guides/reasons.html#{anchor}"
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
 from typing import Any
 
 import pytest
@@ -228,6 +229,33 @@ def test_what_a_process_keeps_of_what_it_read_before() -> None:
     held = hold(lambda request: kept[0])
     Plain.objects.update(name="b")
     kept[:] = ["b"]  # as a signal would have it
+    check(held)
+
+
+@lru_cache
+def name_of(pk: int) -> str:
+    return Plain.objects.get(pk=pk).name
+
+
+class Names:
+    @staticmethod
+    @cache
+    def of(pk: int) -> str:
+        return Plain.objects.get(pk=pk).name
+
+
+@pytest.mark.parametrize("helper", [name_of, Names.of])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_what_a_helper_keeps_of_what_it_read_in_another_request(helper: Any, method: str) -> None:
+    """Whoever writes the rows empties it; then a page changes that has not asked for them."""
+    Plain.objects.create(pk=1, name="a")
+    helper.cache_clear()
+    VIEW[:] = [lambda request: helper(1)]
+    getattr(Client(), method)("/")
+    held = hold(lambda request: helper(1))
+    assert "not recorded" not in held.headers["Cache-Status"]
+    elsewhere(lambda: Plain.objects.update(name="b"))
+    helper.cache_clear()
     check(held)
 
 

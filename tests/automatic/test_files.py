@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from notmodified.reads import files
-from tests.automatic.visits import Visitor, counted, recorded_site
+from tests.automatic.visits import RUNS, Visitor, counted, recorded_site
 
 VIEW: list[Callable[[], Any]] = []
 
@@ -67,6 +69,41 @@ def test_it_is_asked_again(name: str, tmp_path: Path) -> None:
     assert visitor.is_answered_without_view("/")
     FileSystemStorage(tmp_path).save("file.txt", ContentFile(b"second one"))
     assert not visitor.is_answered_without_view("/")
+
+
+UNSEEN: dict[str, Callable[[Path], Any]] = {
+    "a path exists": lambda file: file.exists(),
+    "a path is a file": lambda file: file.is_file(),
+    "a path's size": lambda file: file.stat().st_size,
+    "where a path leads": lambda file: file.resolve().is_file(),
+    "whether it may be read": lambda file: os.access(file, os.R_OK),
+    "where a link leads": lambda file: os.path.realpath(file),
+    "what a link says": lambda file: os.readlink(file),
+    "room on the disk": lambda file: shutil.disk_usage(file.parent),
+    "attributes": lambda file: os.listxattr(file),
+    "what is in a directory": lambda file: sorted(file.parent.iterdir()),
+}
+"""Other ways to ask for the state of files."""
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_what_is_asked_in_other_ways_is_not_recorded(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "file.txt"
+    file.write_text("first")
+    VIEW[:] = [shown(UNSEEN[name], file)]
+    visitor = Visitor()
+    for _ in range(3):
+        visitor.get("/")
+    assert RUNS["/"] == 3
+
+
+def test_an_event_of_python_s_that_nobody_knows_keeps_a_page_from_being_recorded() -> None:
+    VIEW[:] = [lambda: sys.audit("new.kind.of.outside")]
+    visitor = Visitor()
+    for _ in range(3):
+        answer = visitor.get("/")
+    assert "new.kind.of.outside" in answer.headers["Cache-Status"]
+    assert RUNS["/"] == 3
 
 
 def test_a_defect_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,8 +197,23 @@ class TestSessions:
         visitor = member("ada")
         for _ in range(3):
             answer = visitor.get("/basket/")
-        assert "not recorded" in answer.headers["Cache-Status"]
+        assert "its session is saved" in answer.headers["Cache-Status"]
         assert RUNS["/basket/"] == 3
+
+    @pytest.mark.parametrize("engine", ["db", "signed_cookies", "cache"])
+    def test_one_that_is_saved_each_time_by_pages_that_do_not_ask_for_it(self, engine: str) -> None:
+        """Else it would end while its owner is there."""
+        with override_settings(
+            SESSION_SAVE_EVERY_REQUEST=True,
+            SESSION_ENGINE=f"django.contrib.sessions.backends.{engine}",
+        ):
+            stranger, ada = Visitor(), member("ada")
+            stranger.client.cookies["_ga"] = "GA1"
+            for _ in range(3):
+                stranger.get("/constant/")
+            assert stranger.is_answered_without_view("/constant/")
+            ada.get("/constant/")
+            assert "sessionid" in ada.get("/constant/").cookies
 
     @override_settings(SESSION_ENGINE="tests.automatic.strange_sessions")
     def test_in_a_place_that_nobody_knows(self) -> None:

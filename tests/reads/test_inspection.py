@@ -500,6 +500,24 @@ def test_where_others_profile_nothing_is_recorded() -> None:
 
 
 @pytest.mark.usefixtures("site")
+@pytest.mark.usefixtures("site")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="there each render is profiled")
+def test_where_others_monitor_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from notmodified.reads import monitoring
+
+    monkeypatch.setattr(monitoring, "_BLIND", [])
+    monkeypatch.setattr(monitoring, "_TOOLS", (sys.monitoring.PROFILER_ID,))
+    sys.monitoring.use_tool_id(sys.monitoring.PROFILER_ID, "another")
+    try:
+        monitoring.install()
+        VIEW[:] = [SEEN["sorting"]]
+        answer = Visitor().get("/")
+    finally:
+        sys.monitoring.free_tool_id(sys.monitoring.PROFILER_ID)
+    assert "others monitor the code" in answer.headers["Cache-Status"]
+    assert len(RECORDS) == 0
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="there nobody needs a profiler")
 def test_threads_that_begin_to_profile_at_once_do_not_hinder_each_other() -> None:
     """Python refuses to set a profiler while another thread is setting one: that was a 500, or a

@@ -12,7 +12,7 @@ Rules of this module:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http.response import HttpResponseBase
@@ -64,7 +64,17 @@ def _field(kind: str, name: str) -> str:
     return ""
 
 
+_OF_SOMEBODY: Final = frozenset(
+    {
+        *("HTTP_AUTHORIZATION", "REMOTE_USER", "HTTP_REMOTE_USER", "REMOTE_ADDR"),
+        *("HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_CF_CONNECTING_IP"),
+        *("HTTP_TRUE_CLIENT_IP", "SSL_CLIENT_S_DN", "HTTP_X_CLIENT_CERT"),
+    }
+)
+"""What says who asks, or from where."""
+
+
 def _is_identity(kind: str, name: str) -> bool:
     if kind == COOKIE:
         return name in (settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME)
-    return name in ("HTTP_AUTHORIZATION", "REMOTE_USER", "REMOTE_ADDR", "HTTP_X_FORWARDED_FOR")
+    return name in _OF_SOMEBODY

@@ -24,6 +24,7 @@ import os
 import random
 import re
 import secrets
+import shutil
 import sys
 import tempfile
 import time
@@ -92,7 +93,9 @@ def _invisible() -> dict[int, str]:
     add(secrets, secrets.__all__)
     add(uuid, ("uuid1", "uuid4", "uuid6", "uuid7"))
     add(os, ("environ", "environb", "getenv", "getloadavg", "lstat", "stat", "times", "urandom"))
-    add(os, ("getrandom",))
+    add(os, ("getrandom", "access", "getxattr", "listxattr", "readlink", "statvfs"))
+    add(os.path, ("realpath", "samefile"))
+    add(shutil, ("disk_usage",))
     add(email.utils, ("formatdate", "localtime", "make_msgid"))
     add(tempfile, ("mktemp",))
     add(lorem_ipsum, ("words", "sentence", "paragraph", "paragraphs"))

@@ -1,6 +1,10 @@
 """What code a response reaches, on Python 3.12 and later (``sys.monitoring``, PEP 669).
 
-Rule of this module: code that was found harmless is not watched any more, and costs nothing.
+Rules of this module:
+
+- Code that was found harmless is not watched any more, and costs nothing.
+- Where others have taken both of the numbers that we may, nothing is inspected, and so nothing is
+  recorded.
 """
 
 from __future__ import annotations
@@ -23,10 +27,14 @@ _harmful: Final[dict[CodeType, str]] = {}
 """What was found in code that will be reached again."""
 
 _AT_EASE: Final = nullcontext()
+_BLIND: Final[list[str]] = []
+"""Why nothing is inspected, if so."""
 
 
 def inspected(recorder: Recorder) -> AbstractContextManager[None]:
     """What runs inside is inspected, as everything is."""
+    if _BLIND:
+        recorder.doubt(Cause.INVISIBLE, _BLIND[0])
     return _AT_EASE
 
 
@@ -35,7 +43,8 @@ def install() -> None:
     monitoring: Any = getattr(sys, "monitoring")  # noqa: B009 (not there before)
     tool = next((tool for tool in _TOOLS if monitoring.get_tool(tool) is None), None)
     if tool is None:
-        logger.warning("code is not inspected: others monitor it; the audit has to do")
+        _BLIND.append("others monitor the code")
+        logger.warning("nothing is recorded: others have taken the tools 3 and 4 of sys.monitoring")
         return
 
     def started(code: CodeType, offset: int) -> Any:

@@ -141,26 +141,47 @@ def _note_rows_of(model: Any, manager_class: type, name: str) -> None:
     setattr(manager_class, name, noted)
 
 
-_EVENTS: Final = {
+_EVENTS: Final[dict[str, str | None]] = {
     **dict.fromkeys(("open", "os.listdir", "os.scandir", "glob.glob"), "a file"),
     **dict.fromkeys(("socket.connect", "socket.sendto", "socket.sendmsg"), "the network"),
     **dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyname"), "the network"),
     **dict.fromkeys(("socket.gethostbyaddr", "socket.getnameinfo"), "the network"),
     "sqlite3.connect": "a connection of its own to a database",
+    # They ask nobody anything yet.
+    **dict.fromkeys(("socket.__new__", "socket.bind"), None),
     **dict.fromkeys(
         ("subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"), "another program"
     ),
 }
+_OF_PYTHON: Final = frozenset(
+    {
+        *("_thread", "array", "builtins", "code", "compile", "cpython", "exec", "function", "gc"),
+        *("import", "marshal", "object", "pickle", "signal", "sqlite3", "sys", "threading", "time"),
+    }
+)
+"""Beginnings of the names of events that tell of nothing outside of Python."""
+
+
+class _Known(dict[str, str | None]):
+    """Events, and what they tell of; ``None`` for nothing that matters. One that nobody knows tells
+    of something outside."""
+
+    def __missing__(self, event: str) -> str | None:
+        what = None if event.partition(".")[0] in _OF_PYTHON else event
+        self[event] = what
+        return what
+
+
 _CODE: Final = (".mo", ".pyc")
 """Endings of files that are part of the program, and are read once."""
 
 
 def _note_files_and_network() -> None:
     """By audit hooks of Python (PEP 578)."""
-    what_is = _EVENTS.get  # the names of a module are gone when Python ends
+    known = _Known(_EVENTS)  # the names of a module are gone when Python ends
 
     def audit(event: str, arguments: tuple[Any, ...]) -> None:
-        what = what_is(event)
+        what = known[event]
         if what is None or not anybody_records():
             return
         if is_importing(sys._getframe(1)):

@@ -20,11 +20,11 @@ from copy import copy
 from functools import lru_cache, partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
-from weakref import ref
 
 from asgiref.sync import AsyncToSync, SyncToAsync
 
 from notmodified.causes import Cause
+from notmodified.reads.by_code import ByCode
 from notmodified.reads.inspection import found_in, is_generated
 from notmodified.reads.patching import replace_method
 from notmodified.reads.places import is_library
@@ -146,17 +146,11 @@ def _harmful(profiler: Any) -> dict[CodeType, int]:
     return {one.code: one.callcount for one in profiler.getstats() if _found(one.code) is not None}
 
 
-_known: Final[dict[int, tuple[ref[CodeType], str | None]]] = {}
-"""What was found in code, by its identity: to hash it takes long."""
+def _find(code: CodeType) -> str | None:
+    return None if _is_harmless(code) else found_in(code, _globals_of(code))
 
 
-def _found(code: CodeType) -> str | None:
-    known = _known.get(id(code))
-    if known is None:
-        forget = partial(_known.pop, id(code))
-        found = None if _is_harmless(code) else found_in(code, _globals_of(code))
-        known = _known[id(code)] = (ref(code, lambda _: forget()), found)
-    return known[1]
+_found: Final = ByCode(_find)
 
 
 def _is_harmless(code: CodeType) -> bool:

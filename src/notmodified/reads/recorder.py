@@ -28,6 +28,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from notmodified.causes import Cause, Objection
 from notmodified.reads import memories, settings_of_connections
 from notmodified.reads.analysis import NotProvableError, WritesError
+from notmodified.reads.memoising import is_memoised
 from notmodified.reads.noted_rows import NoteRows
 from notmodified.reads.now import DatabaseNow, end_of_offset, is_fixed, now_in
 from notmodified.reads.places import place
@@ -308,6 +309,8 @@ def read(
         return None
     settings_of_connections.notice(connection, sql)
     if recorder is not None and not recorder.closed:
+        if is_memoised():
+            memories.keep(connection.alias, sql, parameters)
         return recorder.read(connection, sql, parameters, many)
     if _open:
         _spoil_all(Cause.THREAD, "a query in another thread")

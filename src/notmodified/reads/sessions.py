@@ -1,8 +1,10 @@
 """What counts of a session.
 
-Rule of this module: of one that nobody asked for anything, all that counts is whether its cookie
-would be taken away as one that cannot be right; else the cookie counts, and what the session is
-read from.
+Rules of this module:
+
+- Of one that nobody asked for anything, all that counts is whether its cookie would be taken away
+  as one that cannot be right; else the cookie counts, and what the session is read from.
+- Where each request saves its session, the cookie counts always: who has one needs the view.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ def note_session(request: HttpRequest, recorder: Recorder) -> None:
         return
     name = settings.SESSION_COOKIE_NAME
     cookie = dict.get(request.COOKIES, name)
-    if recorder.uses_session or session.accessed:
+    if recorder.uses_session or session.accessed or settings.SESSION_SAVE_EVERY_REQUEST:
         recorder.note(COOKIE, name, cookie)
     else:
         recorder.note(SESSION, name, is_kept(cookie))
@@ -40,6 +42,7 @@ def note_uses_of_sessions() -> None:
     holder: Any = SessionBase
     data, key = holder._get_session, holder.session_key.fget
     make_key, is_empty = holder._get_or_create_session_key, holder.is_empty
+    is_of_browser = holder.get_expire_at_browser_close
     asks_each_time = SessionMiddleware.process_response.__code__
 
     def get_data(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -59,6 +62,14 @@ def note_uses_of_sessions() -> None:
             _use(self)
         return bool(is_empty(self))
 
+    def get_expire_at_browser_close(self: Any) -> bool:
+        """What SessionMiddleware asks of a session that it goes on to save."""
+        recorder = current()
+        if recorder is not None and sys._getframe(1).f_code is asks_each_time:
+            recorder.spoil(Cause.WRITE, "its session is saved")
+        return bool(is_of_browser(self))
+
+    holder.get_expire_at_browser_close = get_expire_at_browser_close
     holder._get_session = get_data
     holder._session = property(get_data)
     holder.session_key = property(get_key)
