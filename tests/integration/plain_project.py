@@ -48,6 +48,11 @@ if os.environ.get("TESTS_POOLED"):
     DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
     DATABASES["default"]["CONN_MAX_AGE"] = int(os.environ["TESTS_POOLED"])
 
+NOTMODIFIED = {
+    "LEDGER": os.environ.get("TESTS_LEDGER", "auto"),
+    "SHARED_DIRECTORY": os.environ.get("TESTS_SHARED_DIRECTORY", ""),
+}
+
 
 def one(request: HttpRequest, pk: int) -> HttpResponse:
     from tests.site.models import Shelf
@@ -86,7 +91,23 @@ urlpatterns = [
 ]
 application = get_wsgi_application()
 
-if os.environ.get("TESTS_DEFECT"):
+_DEFECT = os.environ.get("TESTS_DEFECT")
+if _DEFECT == "unmarked":
+    from notmodified.writes.claims import SharedClaim
+
+    SharedClaim.is_wanted = lambda self: False  # type: ignore[method-assign]
+elif _DEFECT == "uncounted":
+    from notmodified.ledger.shared import memory
+
+    _take_away = memory.SharedMemory._take_away
+
+    def _uncounted(self: Any, place: int) -> None:
+        before = self._words[memory._SEQUENCE]
+        _take_away(self, place)
+        self._words[memory._SEQUENCE] = before
+
+    memory.SharedMemory._take_away = _uncounted  # type: ignore[method-assign]
+elif _DEFECT:
     # For the proof that the stress would find it: the end of the recording is not judged.
     from notmodified.exchange import automatic
 

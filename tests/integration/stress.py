@@ -13,13 +13,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 ROWS = 4
 
 Connect = Callable[[], Any]
-"""Makes a connection of the database's own driver, in autocommit."""
+"""Makes a connection of the database's own driver, in autocommit; or something that has a `write`
+of its own."""
 
 
 class Stale(AssertionError):
@@ -49,22 +51,26 @@ class RolledBackError(Exception):
 
 def write(world: World, connect: Connect, chance: random.Random, stop: threading.Event) -> None:
     connection = connect()
-    cursor = connection.cursor()
-    sign = "?" if type(connection).__module__ == "sqlite3" else "%s"
+    how = getattr(connection, "write", None) or partial(_by_sql, connection)
     while not stop.is_set():
         pk = chance.randint(1, ROWS)
         with suppress(RolledBackError), world.writing(pk) as number:
-            cursor.execute("BEGIN IMMEDIATE" if sign == "?" else "BEGIN")
-            cursor.execute(
-                f"UPDATE site_shelf SET name = {sign} WHERE id = {sign}", (str(number), pk)
-            )
-            time.sleep(chance.random() * 0.004)
-            if chance.random() < 0.2:
-                cursor.execute("ROLLBACK")
-                raise RolledBackError
-            cursor.execute("COMMIT")
+            how(pk, number, chance)
         time.sleep(chance.random() * 0.03)
     connection.close()
+
+
+def _by_sql(connection: Any, pk: int, number: int, chance: random.Random) -> None:
+    """Give a row its number, in a transaction of some milliseconds. Raises RolledBackError."""
+    cursor = connection.cursor()
+    sign = "?" if type(connection).__module__ == "sqlite3" else "%s"
+    cursor.execute("BEGIN IMMEDIATE" if sign == "?" else "BEGIN")
+    cursor.execute(f"UPDATE site_shelf SET name = {sign} WHERE id = {sign}", (str(number), pk))
+    time.sleep(chance.random() * 0.004)
+    if chance.random() < 0.2:
+        cursor.execute("ROLLBACK")
+        raise RolledBackError
+    cursor.execute("COMMIT")
 
 
 def pages() -> dict[str, list[int]]:
@@ -131,7 +137,7 @@ def stress(
     disturb: Callable[[], None] = lambda: None,
     enough: int | None = None,
 ) -> Counter[int]:
-    """Two writers and two readers, until there were `enough` 304s (as many as there are, if
+    """Two writers and two readers, until there were `enough` 304s and 200s (as many as there are, if
     ``None``), for so many seconds at most; `disturb` is called now and then. The statuses that the
     readers got. Raises Stale."""
     world, stop = World(), threading.Event()
@@ -159,7 +165,9 @@ def stress(
     end = time.monotonic() + seconds
     while time.monotonic() < end and not stop.wait(1):
         disturb()
-        if enough is not None and sum(reader.seen[304] for reader in readers) >= enough:
+        if enough is not None and all(
+            sum(reader.seen[status] for reader in readers) >= enough for status in (200, 304)
+        ):
             break
     stop.set()
     for thread in threads:

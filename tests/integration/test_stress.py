@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,22 @@ ENOUGH = 100
 
 def run(code: str, url: str) -> None:
     """Python within the project, as a program of its own."""
+    run_with(code, environment(url))
+
+
+def run_with(code: str, variables: dict[str, str]) -> None:
     subprocess.run(
         [sys.executable, "-c", f"import django\ndjango.setup()\n{code}"],
         check=True,
-        env=environment(url),
+        env=variables,
         cwd=ROOT,
     )
 
 
-def environment(url: str, isolation: str = "") -> dict[str, str]:
+def environment(url: str, isolation: str = "", **more: str) -> dict[str, str]:
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     return os.environ | {
+        **more,
         "DJANGO_SETTINGS_MODULE": "tests.integration.plain_project",
         "PYTHONPATH": path,
         "TESTS_DATABASE_URL": url,
@@ -59,6 +65,7 @@ class Site:
         self.url = url
         self.connect = connect
         self.isolation = isolation
+        self.variables: dict[str, str] = {}
         run(FILL, url)
 
     def serving(self, *options: str) -> Any:
@@ -68,7 +75,7 @@ class Site:
             *("--bind", f"127.0.0.1:{port}", "--log-level", "warning"),
             "tests.integration.plain_project:application",
         ]
-        return running(command, port, **environment(self.url, self.isolation))
+        return running(command, port, **environment(self.url, self.isolation, **self.variables))
 
 
 @pytest.fixture(params=["sqlite", "sqlite-wal", "postgresql", "postgresql-rr", "mariadb"])
@@ -161,18 +168,19 @@ def test_a_defect_would_be_found(site: Site, monkeypatch: pytest.MonkeyPatch) ->
         stress(url, site.connect, SECONDS)
 
 
+def kill_a_worker(url: str, chance: random.Random) -> None:
+    """Of the server at `url`."""
+    workers = subprocess.run(
+        ["pgrep", "-f", "--", f"--bind {url.removeprefix('http://')}"],
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    os.kill(int(chance.choice(workers[1:])), signal.SIGKILL)
+
+
 def test_nor_while_workers_are_killed(site: Site) -> None:
-    chance = random.Random(0)
+    kill = partial(kill_a_worker, chance=random.Random(0))
     with site.serving() as url:
-
-        def kill_a_worker() -> None:
-            workers = subprocess.run(
-                ["pgrep", "-f", "--", f"--bind {url.removeprefix('http://')}"],
-                capture_output=True,
-                text=True,
-            ).stdout.split()
-            os.kill(int(chance.choice(workers[1:])), signal.SIGKILL)
-
-        seen = stress(url, site.connect, SECONDS, kill_a_worker, enough=ENOUGH)
+        seen = stress(url, site.connect, SECONDS, partial(kill, url), enough=ENOUGH)
     assert seen[304] >= ENOUGH, seen
     assert seen[200] >= ENOUGH, seen

@@ -24,7 +24,7 @@ from django.db import connection
 
 from notmodified.ledger.database import mysql, postgresql, sqlite
 from notmodified.ledger.database.errors import LedgerError
-from notmodified.ledger.database.names import EVERYTHING, LEDGER, LOG, ROWS
+from notmodified.ledger.database.names import CHARGE, EVERYTHING, LEDGER, LOG, ROWS
 from notmodified.records import databases
 
 MODULES: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql, "mysql": mysql}
@@ -97,8 +97,8 @@ def opened(between: Callable[[], None] | None = None) -> Iterator[Any]:
     """The ledger as responses use it; `between` is called before each statement that it sends."""
     found: Any = databases._ledger(connection)
     if between is not None:
-        connect = found._connect
-        found._connect = lambda: _Interrupted(connect(), between)
+        connect = itself(found)._connect
+        itself(found)._connect = lambda: _Interrupted(connect(), between)
     try:
         yield found
     finally:
@@ -133,7 +133,12 @@ class _Interrupted:
 
 def compact(ledger: Any) -> None:
     """Forget what the ledger may forget, however little it is."""
-    assert ledger.compact(keep=0)
+    assert itself(ledger).compact(keep=0)
+
+
+def itself(ledger: Any) -> Any:
+    """The ledger in the database, behind one that looks into shared memory first."""
+    return getattr(ledger, "_ledger", ledger)
 
 
 def position_of(ledger: Any, reader: Other, since: Any) -> Any | None:
@@ -157,7 +162,7 @@ def drop_tables() -> None:
     with another() as other:
         if connection.vendor == "sqlite":
             other.run(f"DROP VIEW IF EXISTS {ROWS}")
-        for table in (LOG, LEDGER):
+        for table in (LOG, LEDGER, CHARGE):
             other.run(f"DROP TABLE IF EXISTS {table}")
 
 
@@ -199,9 +204,11 @@ def cut(ledger: Any, folder: Path) -> None:
         return
     with another() as other:
         if connection.vendor == "postgresql":
-            other.run("SELECT pg_terminate_backend(%s, 5000)", ledger._held.info.backend_pid)
+            other.run(
+                "SELECT pg_terminate_backend(%s, 5000)", itself(ledger)._held.info.backend_pid
+            )
         else:
-            other.run(f"KILL {ledger._held.thread_id()}")
+            other.run(f"KILL {itself(ledger)._held.thread_id()}")
 
 
 def back_up(folder: Path) -> Callable[[], None]:
@@ -340,4 +347,4 @@ class History:
     def _forget(self) -> None:
         if connection.vendor == "sqlite" and any(writer.keys for writer in self._writers):
             return  # it would wait for the writer
-        self._ledger.compact(keep=0)
+        itself(self._ledger).compact(keep=0)

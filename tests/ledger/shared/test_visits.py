@@ -20,7 +20,7 @@ from tests.automatic.visits import Visitor, recorded_site
 from tests.site.models import Book, Shelf
 from tests.site.pages import elsewhere, execute
 
-pytestmark = pytest.mark.usefixtures("in_charge")
+pytestmark = pytest.mark.usefixtures("site")
 
 QUESTIONS: list[str] = []
 """What the ledger in the database was asked."""
@@ -29,7 +29,7 @@ _LEDGERS: Any = (sqlite.SqliteLedger, postgresql.PostgresqlLedger, mysql.MysqlLe
 
 
 @pytest.fixture
-def in_charge(log: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[None]:
+def site(log: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[None]:
     """The database of the tests, with shared memory in charge of it, and rows to show."""
     Shelf.objects.bulk_create(Shelf(pk=pk, name=f"shelf {pk}") for pk in (1, 2, 3))
     for class_ in _LEDGERS:

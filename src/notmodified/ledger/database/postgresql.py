@@ -76,7 +76,7 @@ committed, the snapshot is the same."""
 
 _LINES: Final = f"""
 SELECT {_NOW}, (ledger.horizon <= pg_snapshot_xmin(%(snapshot)s::text::pg_snapshot))::text, (
-           SELECT coalesce(string_agg(DISTINCT key, '{BETWEEN}'), '') FROM {LOG}
+           SELECT coalesce(string_agg(DISTINCT key || '{BETWEEN}', ''), '') FROM {LOG}
            WHERE transaction >= pg_snapshot_xmin(%(snapshot)s::text::pg_snapshot)
            AND NOT pg_visible_in_snapshot(transaction, %(snapshot)s::text::pg_snapshot)),
        {_HISTORY}"""
@@ -179,7 +179,7 @@ class PostgresqlLedger:
         now = Position(self._life, history, snapshot)
         if reaches != "true" or now[:2] != position[:2]:
             return None
-        return keys.split(BETWEEN) if keys else [], now
+        return keys.split(BETWEEN)[:-1], now
 
     def charge(self) -> str | None:
         """The ledger in charge. Raises LedgerError."""

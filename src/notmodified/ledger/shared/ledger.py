@@ -40,11 +40,15 @@ LOOKS_EVERY: Final = 0.5
 
 class Place(NamedTuple):
     """From where on a record holds: under which charge and at which number of the sequence, and by
-    the database's own `position`."""
+    the database's own `position`; without a charge, by that alone."""
 
     charge: str | None
     sequence: int
     position: Any
+
+
+def _by_position_alone(position: Any) -> Place:
+    return Place(None, 0, position)
 
 
 class SharedLedger:
@@ -84,17 +88,14 @@ class SharedLedger:
 
     def position(self) -> Place:
         """The place now. Raises LedgerError."""
-        self._hold_charge()
-        sequence = self._memory.sequence
-        return Place(self._charge, sequence, self._ledger.position())
+        return _by_position_alone(self._ledger.position())
 
     def position_of(self, reader: Any, since: Place) -> Place | None:
         """The place of what the next statement on `reader` reads, or one before it, if nothing has
         moved everything since `since`. Raises LedgerError."""
-        self._hold_charge()
-        sequence = self._memory.sequence
         now = self._ledger.position_of(reader, since.position)
-        return None if now is None else Place(self._charge, sequence, now)
+        # Who reads may see a past that the sequence has left behind.
+        return None if now is None else _by_position_alone(now)
 
     def unmoved(self, keys: Collection[str], place: Place) -> Place | None:
         """The place now, if none of `keys` has moved since `place`. Raises LedgerError."""
@@ -132,15 +133,19 @@ class SharedLedger:
             self._floor = 0  # nothing is older than this that has the new charge
         elif mine and self._memory.at_rest() is None:
             asked -= LEASE - LOOKS_EVERY  # who wrote the new lines is seen when nobody does
-        elif mine and self._has_new_lines():
-            self._memory.release(self._memory.mark(0))
+        elif mine:
+            self._look_for_strangers()
         self._charge = charge if mine else None
         self._until = asked + LEASE
 
-    def _has_new_lines(self) -> bool:
-        """Whether the log has lines that were not carried; somebody may not have marked them."""
+    def _look_for_strangers(self) -> None:
+        """Mark what was written and not carried; somebody may not have marked it, or have put a
+        backup back."""
         found = self._ledger.moved_since(self._position)
-        return found is None or bool(found[0])
+        if found is None or found[0]:
+            self._memory.release(self._memory.mark(0))
+        else:
+            self._position = found[1]
 
     def _have_not_moved(self, keys: Collection[str], sequence: int) -> bool:
         moved = self._moved
