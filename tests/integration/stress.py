@@ -137,9 +137,9 @@ def stress(
     disturb: Callable[[], None] = lambda: None,
     enough: int | None = None,
 ) -> Counter[int]:
-    """Two writers and two readers, until there were `enough` 304s and 200s (as many as there are, if
-    ``None``), for so many seconds at most; `disturb` is called now and then. The statuses that the
-    readers got. Raises Stale."""
+    """Two writers and two readers, until there were `enough` 304s and 200s (as many as there are,
+    if ``None``), for so many seconds at most; `disturb` is called now and then. The statuses that
+    the readers got. Raises Stale."""
     world, stop = World(), threading.Event()
     errors: list[BaseException] = []
 

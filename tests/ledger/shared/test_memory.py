@@ -145,41 +145,50 @@ def test_a_child_has_no_part_in_its_parent_s_marks(path: Path) -> None:
             os.kill(child, signal.SIGKILL)
 
 
-STEPS = {
-    "before anything": "_is_free",
-    "between the number and the mark": "randbits",
-    "before the sequence is counted": "_take_away",
-    "after the sequence, before the number": "_unlock_byte",
-}
+DYING = """
+class Words:
+    def __init__(self, words, stores):
+        self.words, self.stores = words, stores
+    def __getitem__(self, at):
+        return self.words[at]
+    def __setitem__(self, at, value):
+        if self.stores == 0:
+            os.kill(os.getpid(), 9)
+        self.stores -= 1
+        self.words[at] = value
+"""
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_whoever_dies_at_any_step_leaves_nothing_that_is_at_rest_too_early(
-    step: str, path: Path
-) -> None:
-    """Killed in the middle of marking or of releasing; the lock on the file ends with it."""
-    holder = "module.secrets" if STEPS[step] == "randbits" else "module.SharedMemory"
-    code = (
-        "def die(*ignored): os.kill(os.getpid(), 9)\n"
-        f"marked = {STEPS[step]!r} in ('_take_away', '_unlock_byte')\n"
-        "place = memory.mark(7) if marked else None\n"
-        f"{holder}.{STEPS[step]} = die\n"
-        "memory.release(place) if marked else memory.mark(7)\n"
-    )
-    memory = SharedMemory(path)
-    before = memory.sequence
-    with another_process(path, code) as process:
+def die(path: Path, code: str) -> None:
+    with another_process(path, DYING + code) as process:
         assert process.wait(20) == -signal.SIGKILL
-    if step != "before anything":
-        assert memory.at_rest() is None
+
+
+@pytest.mark.parametrize("stores", range(5))
+def test_whoever_dies_while_it_marks_leaves_nothing_for_good(stores: int, path: Path) -> None:
+    """After any number of words that it has written; the lock on the file ends with it."""
+    memory = SharedMemory(path)
+    die(path, f"memory._words = Words(memory._words, {stores}); memory.mark(7)")
     memory.take_away(memory.left())
     assert memory.at_rest() is not None
-    assert memory.sequence >= before
-    if step == "before the sequence is counted":
-        assert memory.sequence == before + 1
-    place = memory.mark(1)
-    memory.release(place)
+    memory.release(memory.mark(1))
     assert memory.at_rest() == memory.sequence
+
+
+@pytest.mark.parametrize("stores", range(3))
+def test_whoever_dies_while_it_releases_has_counted_or_is_counted(stores: int, path: Path) -> None:
+    memory = SharedMemory(path)
+    before = memory.sequence
+    die(
+        path,
+        f"place = memory.mark(7); memory._words = Words(memory._words, {stores}); "
+        "memory.release(place)",
+    )
+    assert memory.at_rest() is None
+    memory.take_away(memory.left())
+    found = memory.at_rest()
+    assert found is not None
+    assert found > before
 
 
 def test_there_is_room_for_many_writers_and_no_more(path: Path) -> None:

@@ -3,17 +3,17 @@
 A record holds from a *place*: where the sequence in shared memory was before the database was last
 asked about it, and the database's own position then. As long as the sequence stands there, nothing
 can have moved. When it has gone on, the new lines of the log are *carried* into this process: each
-key with a number of the sequence which every record has reached that has seen its move. One
-question serves all records.
+key with the number of the question that has found it. One question serves all records.
 
 Rules of this module:
 
-- A key that is carried gets the number that the sequence had after the question, and one more:
-  whoever asked later than that has seen its move. What the sequence was before the question, is how
-  far everything is carried.
-- A place is good under one *charge* only: the database's own word that all who write to it mark it
-  in this file. It is asked for that again and again: another ledger may have been put in charge.
-  What strangers have written by then is marked in their place.
+- One question is asked at a time, so that each comes before or after another: a record that was
+  asked about after a key was carried has seen its move. What the sequence was before the question,
+  is how far everything is carried.
+- A place is good in one *era* only: as long as the database says that all who write to it mark it
+  in this file, and nothing was missed of its log. It is asked for that word again and again:
+  another ledger may have been put in charge. What strangers have written by then is marked in their
+  place.
 - In doubt the database is asked, as if there were no shared memory.
 """
 
@@ -39,16 +39,18 @@ LOOKS_EVERY: Final = 0.5
 
 
 class Place(NamedTuple):
-    """From where on a record holds: under which charge and at which number of the sequence, and by
-    the database's own `position`; without a charge, by that alone."""
+    """From where on a record holds: in which era and at which number of the sequence, after which
+    question that carried something, and by the database's own `position`; without an era, by that
+    alone."""
 
-    charge: str | None
+    era: int | None
     sequence: int
+    carried: int
     position: Any
 
 
 def _by_position_alone(position: Any) -> Place:
-    return Place(None, 0, position)
+    return Place(None, 0, 0, position)
 
 
 class SharedLedger:
@@ -61,12 +63,14 @@ class SharedLedger:
         self._memory = memory
         self._ledger = ledger
         self._charge: str | None = None
+        self._eras = 0
+        self._era: int | None = None
         self._until = 0.0
         self._looked = 0.0
         self._moved: dict[str, int] = {}
+        self._questions = 0
         self._position: Any = None
         self._carried = -1
-        self._floor = 0
 
     @property
     def clock(self) -> float:
@@ -75,14 +79,14 @@ class SharedLedger:
     @property
     def is_in_charge(self) -> bool:
         """Whether the database has said so when it was last asked."""
-        return self._charge is not None
+        return self._era is not None
 
     def rests_at(self, place: Place) -> bool:
         """Whether nothing at all has been written since `place`. Asks nobody."""
         return (
             self._until > time.monotonic()
-            and place.charge is not None
-            and place.charge == self._charge
+            and place.era is not None
+            and place.era == self._era
             and place.sequence == self._memory.at_rest()
         )
 
@@ -103,16 +107,16 @@ class SharedLedger:
         at_rest = self._memory.at_rest()
         if at_rest is None:
             self._look_after_marks()
-        elif place.charge is not None and place.charge == self._charge:
+        elif place.era is not None and place.era == self._era:
             if at_rest == place.sequence:
                 return place
             if self._carried < at_rest:
                 self._carry()
-            if self._have_not_moved(keys, place.sequence):
-                return Place(self._charge, at_rest, self._position)
+            if place.era == self._era and self._have_not_moved(keys, place.carried):
+                return Place(self._era, at_rest, self._questions, self._position)
         sequence = self._memory.sequence
         now = self._ledger.unmoved(keys, place.position)
-        return None if now is None else Place(self._charge, sequence, now)
+        return None if now is None else Place(self._era, sequence, self._questions, now)
 
     def compact(self) -> bool:
         return self._ledger.compact()
@@ -127,16 +131,24 @@ class SharedLedger:
             return
         charge = self._ledger.charge()
         mine = charge is not None and self._memory.is_named_in(charge)
-        if mine and charge != self._charge:
-            self._position = None
-            self._carry()
-            self._floor = 0  # nothing is older than this that has the new charge
-        elif mine and self._memory.at_rest() is None:
+        if not mine:
+            self._era = None
+        elif charge != self._charge:
+            self._begin_era()
+        elif self._memory.at_rest() is None:
             asked -= LEASE - LOOKS_EVERY  # who wrote the new lines is seen when nobody does
-        elif mine:
+        else:
             self._look_for_strangers()
         self._charge = charge if mine else None
         self._until = asked + LEASE
+
+    def _begin_era(self) -> None:
+        """Whoever is asked about from here on, is asked later than the position now."""
+        self._carried = self._memory.sequence
+        self._position = self._ledger.position()
+        self._moved = {}
+        self._eras += 1
+        self._era = self._eras
 
     def _look_for_strangers(self) -> None:
         """Mark what was written and not carried; somebody may not have marked it, or have put a
@@ -147,26 +159,22 @@ class SharedLedger:
         else:
             self._position = found[1]
 
-    def _have_not_moved(self, keys: Collection[str], sequence: int) -> bool:
+    def _have_not_moved(self, keys: Collection[str], carried: int) -> bool:
         moved = self._moved
-        return sequence >= max(self._floor, moved.get(EVERYTHING, 0)) and not any(
-            moved[key] > sequence for key in keys if key in moved
+        return carried >= moved.get(EVERYTHING, 0) and not any(
+            moved[key] > carried for key in keys if key in moved
         )
 
     def _carry(self) -> None:
         """Ask the log for what is new in it."""
         before = self._memory.sequence
-        found = None
-        if self._position is not None:
-            found = self._ledger.moved_since(self._position)
-        if found is None:
-            found = [], self._ledger.position()
-            self._floor = self._memory.sequence + 1
+        found = self._ledger.moved_since(self._position)
+        if found is None or len(self._moved) > MOST_KEYS:
+            self._begin_era()
+            return
         keys, self._position = found
-        after = self._memory.sequence + 1
-        if len(self._moved) > MOST_KEYS:
-            self._moved, self._floor = {}, after
-        self._moved.update(dict.fromkeys(keys, after))
+        self._questions += 1
+        self._moved.update(dict.fromkeys(keys, self._questions))
         self._carried = before
 
     def _look_after_marks(self) -> None:

@@ -11,6 +11,7 @@ Rules of this module:
 - A mark outlives who made it. A lock on its byte, which ends with its process, tells whether there
   is somebody behind it; one that is left, others take away when the database says that the writer's
   session has ended: until then its COMMIT may still land.
+- Who has made a mark keeps its place, and the lock on its byte, for the next one.
 - The number of marks is never lower than it is: it goes up before a mark is made and down after one
   is taken away. Who takes away marks of the dead counts anew.
 - The file is made whole under another name, and never cut or written over. One that was removed, or
@@ -26,14 +27,13 @@ import platform
 import secrets
 import stat
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
 
 _MAGIC: Final = 0x6E6F746D6F643031
-_NAME, _SEQUENCE, _MARKS = 1, 2, 3
+_NAME, _SEQUENCE, _MARKS, _STAMPS = 1, 2, 3, 4
 _FIRST: Final = 8
 """The first word of the first mark; those before it are the file's head."""
 _WORDS_OF_A_MARK: Final = 4
@@ -73,8 +73,9 @@ class SharedMemory:
         self._fd = _opened(path)
         self._map = mmap.mmap(self._fd, SIZE)
         self._words = memoryview(self._map).cast("Q")
-        self._lock = Lock()
+        self._locked = _Locked(self._fd)
         self._own: set[int] = set()
+        self._idle: list[int] = []
         if self._words[0] != _MAGIC:
             raise SharedMemoryError(f"{path} is no ledger of ours: remove it, or name another")
         self.name = f"{self._words[_NAME]:016x}"
@@ -119,39 +120,40 @@ class SharedMemory:
                 f"this one"
             )
         words = self._words
-        with self._locked():
-            place = next((one for one in range(MOST_MARKS) if self._is_free(one)), None)
-            if place is None:
-                raise SharedMemoryError(f"more than {MOST_MARKS:,} writers at a time")
+        with self._locked:
+            place = self._idle.pop() if self._idle else self._free_place()
             at = _at(place)
             words[_MARKS] += 1
-            words[at + _SESSION], words[at + _STAMP] = session, secrets.randbits(64)
+            words[_STAMPS] += 1
+            words[at + _SESSION], words[at + _STAMP] = session, words[_STAMPS]
             words[at + _STATE] = _WRITING
             self._own.add(place)
         return place
 
     def release(self, place: int) -> None:
         """The write is over, whether it was committed or rolled back."""
-        with self._locked():
+        with self._locked:
             self._take_away(place)
             self._words[_MARKS] -= 1
+            self._own.discard(place)
+            self._idle.append(place)
 
     def lose(self, place: int) -> None:
         """Nobody knows whether the write has been committed, or will be: the mark stays until its
         session has ended."""
-        with self._locked():
+        with self._locked:
             self._words[_at(place) + _STATE] = _LOST
             self._own.discard(place)
             self._unlock_byte(place)
 
     def left(self) -> list[Mark]:
         """Marks behind which there is nobody any more."""
-        with self._locked():
+        with self._locked:
             return [self._mark_at(place) for place in range(MOST_MARKS) if self._is_left(place)]
 
     def take_away(self, marks: list[Mark]) -> None:
         """Those of :meth:`left`, once their sessions have ended."""
-        with self._locked():
+        with self._locked:
             for mark in marks:
                 if self._is_left(mark.place) and self._mark_at(mark.place) == mark:
                     self._take_away(mark.place)
@@ -166,18 +168,18 @@ class SharedMemory:
     def _take_away(self, place: int) -> None:
         self._words[_SEQUENCE] += 1
         self._words[_at(place) + _STATE] = _FREE
-        self._own.discard(place)
-        self._unlock_byte(place)
 
     def _mark_at(self, place: int) -> Mark:
         at = _at(place)
         return Mark(place, self._words[at + _STAMP], self._words[at + _SESSION])
 
-    def _is_free(self, place: int) -> bool:
-        """Whether a mark can be made there; if so, its byte is locked."""
-        if self._words[_at(place) + _STATE] != _FREE or place in self._own:
-            return False
-        return self._lock_byte(place)
+    def _free_place(self) -> int:
+        """One where a mark can be made. Its byte is locked from now on."""
+        for place in range(MOST_MARKS):
+            is_free = self._words[_at(place) + _STATE] == _FREE and place not in self._idle
+            if is_free and self._lock_byte(place):
+                return place
+        raise SharedMemoryError(f"more than {MOST_MARKS:,} writers at a time")
 
     def _is_left(self, place: int) -> bool:
         state = self._words[_at(place) + _STATE]
@@ -201,15 +203,28 @@ class SharedMemory:
         lock = _LOCK.pack(kind, os.SEEK_SET, _BYTE + place, 1, 0)
         fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, lock)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Nobody else changes anything meanwhile; ends with the process."""
-        with self._lock:
+
+class _Locked:
+    """As long as nobody else may change anything; ends with the process. (A class, because a
+    generator costs as much as all that is done inside.)"""
+
+    __slots__ = ("_fd", "_lock")
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._lock = Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        try:
             fcntl.flock(self._fd, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, *ignored: object) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        self._lock.release()
 
 
 def _at(place: int) -> int:
