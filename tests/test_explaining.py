@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout, suppress
 from io import StringIO
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -22,6 +27,7 @@ from django.utils import timezone
 from notmodified.causes import Cause
 from notmodified.reads.memories import forget_memories
 from tests.automatic.visits import DEFAULT_MIDDLEWARE
+from tests.docs.pages import DOCS, ROOT, anchors, headings
 from tests.site.models import Book, Shelf
 
 
@@ -41,8 +47,13 @@ def in_a_template(request: HttpRequest) -> HttpResponse:
     return HttpResponse(template.render({"numbers": [1]}, request))
 
 
+def every_row(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(str(Shelf.objects.filter(name="novels").count()))
+
+
 urlpatterns = [
     path("page/", page),
+    path("every-row/", every_row),
     path("clock/", clock),
     path("template/", in_a_template),
 ]
@@ -67,6 +78,28 @@ def told(*arguments: str) -> str:
     out = StringIO()
     call_command("notmodified", "explain", *arguments, stdout=out)
     return out.getvalue()
+
+
+ESCAPE = "\x1b["
+
+
+def shown_in_a_terminal(*arguments: str) -> str:
+    """What somebody sees who runs the command in one."""
+    ours, its = pty.openpty()
+    shown: list[bytes] = []
+
+    def read() -> None:
+        with suppress(OSError):  # the terminal is closed
+            while True:
+                shown.append(os.read(ours, 1024))
+
+    reader = Thread(target=read)
+    reader.start()
+    with os.fdopen(its, "w", encoding="utf-8") as terminal, redirect_stdout(terminal):
+        call_command("notmodified", "explain", *arguments, stdout=terminal)
+    reader.join()
+    os.close(ours)
+    return b"".join(shown).decode()
 
 
 class TestARecordedPage:
@@ -97,6 +130,45 @@ class TestARecordedPage:
         assert "Recorded: a return visit is answered without the view." in said
         assert "rows with id = 1" in said
         assert "SELECT … FROM" in said
+
+    def test_a_query_that_nothing_narrows(self) -> None:
+        """The name has no index, so any row may come to have it."""
+        [found] = [
+            one for one in explained("/every-row/")["dependencies"] if one["what"] == "site_shelf"
+        ]
+        assert found["why"] == "every row: no condition on an indexed column narrows the query"
+        assert found["moved_by"] == "any write to the table"
+        assert found["places"] == [
+            f"tests/test_explaining.py:{every_row.__code__.co_firstlineno + 1}"
+        ]
+        assert "every row" in told("/every-row/")
+
+    def test_in_a_terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pytest.importorskip("rich")
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        said = shown_in_a_terminal("/page/")
+        assert "What the page was made from" in said
+        assert ESCAPE in said  # of the title and the names of the columns
+        assert "┏" in said
+        assert "site_shelf" in said
+
+    def test_elsewhere_it_is_plain_text(self) -> None:
+        pytest.importorskip("rich")
+        said = told("/page/")
+        assert "┏" in said
+        assert ESCAPE not in said
+
+    def test_a_file_has_no_escapes_in_a_terminal_either(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TERM", "xterm-256color")
+        ours, its = pty.openpty()
+        out = StringIO()
+        with os.fdopen(its, "w") as terminal, redirect_stdout(terminal):
+            call_command("notmodified", "explain", "/page/", stdout=out)
+        os.close(ours)
+        assert ESCAPE not in out.getvalue()
 
     def test_without_rich(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "rich.console", None)
@@ -136,5 +208,14 @@ class TestMisuse:
             told("/page/", "--header", "X-Colour")
 
 
-def test_the_address_of_every_cause() -> None:
-    assert len({cause.address for cause in Cause}) == len(Cause)
+@pytest.mark.parametrize("cause", Cause, ids=lambda cause: cause.name)
+def test_the_address_of_every_cause(cause: Cause) -> None:
+    """It leads to a heading of a page of the documentation as it is built."""
+    site, _, built = cause.address.partition("/en/latest/")
+    name, _, anchor = built.partition("#")
+    page = DOCS / Path(name).with_suffix(".md")
+    assert site == "https://django-notmodified.readthedocs.io"
+    assert name.endswith(".html")  # pages are files
+    assert "use_directory_urls: false" in (ROOT / "mkdocs.yml").read_text()
+    assert anchor in anchors(page)
+    assert [cause.name] == [heading for heading in headings(page) if heading.lower() == anchor]

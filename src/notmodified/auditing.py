@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Final
 
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -40,15 +41,24 @@ def audit(
         if record is None:
             objection = explaining.objection_to(response, trace)
             return Finding(url, NOT_RECORDED, str(objection))
-        first = response.headers.get("ETag")
+        first = _shown(response)
         for _ in range(times):
             response = visit()[0]
-            now = response.headers.get("ETag")
+            now = _shown(response)
             if (response.status_code, now) != (200, first):
                 if not record.holds():
                     return Finding(url, MOVED, "its rows, inputs or time; audit it again")
                 return Finding(url, DIFFERS, f"{response.status_code} {now}, was 200 {first}")
         return Finding(url, SAME, f"{times} times")
+
+
+def _shown(response: Any) -> str | None:
+    """What is compared: the tag, which is a hash of the content; or of a stream, whose tag is
+    another one each time, that hash."""
+    if response.streaming:
+        return blake2b(response.getvalue(), digest_size=16).hexdigest()
+    tag: str | None = response.headers.get("ETag")
+    return tag
 
 
 _CONVERTER: Final = re.compile(r"<[^>]+>")

@@ -81,7 +81,8 @@ class Visitor:
         """The response to one more visit, and what it was made from."""
         with tracing() as trace:
             response: Any = self._client.get(self._path, secure=self._secure)
-            b"".join(response) if response.streaming else response.content
+            if response.streaming:
+                response.streaming_content = [b"".join(response)]  # to be read again
         return response, trace
 
     def until_recorded(self) -> tuple[Any, Trace]:

@@ -46,6 +46,11 @@ def given(request: HttpRequest) -> Reason | None:
     return request.META.get(_GIVEN)
 
 
+def take_back(request: HttpRequest) -> None:
+    """The answer for which a reason was given is not sent."""
+    request.META.pop(_GIVEN, None)
+
+
 def give(
     request: HttpRequest, response: HttpResponseBase, reason: Reason, why: Objection | None = None
 ) -> None:

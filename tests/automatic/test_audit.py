@@ -9,10 +9,12 @@ from io import StringIO
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import include, path, re_path
 
@@ -52,7 +54,30 @@ def clock(request: HttpRequest) -> HttpResponse:
     return HttpResponse(str(cache.incr("visits")))
 
 
+def of_many(request: HttpRequest) -> HttpResponse:
+    """A row, a header, a cookie and a value of a cache; and what nobody sees."""
+    name = Shelf.objects.get(pk=1).name
+    said = f"{request.headers.get('X-Colour')} {request.COOKIES.get('theme')} {cache.get('visits')}"
+    return HttpResponse(f"{name} {said} {HIDDEN['n']}")
+
+
+def mine(request: HttpRequest) -> HttpResponse:
+    ASKED.append(request.user.get_username())
+    return HttpResponse(f"for {ASKED[-1] or 'anybody'}")
+
+
+ASKED: list[str] = []
+"""For whom a page was made."""
+
+
+def streamed(request: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse([f"stream {HIDDEN['n']}"])
+
+
 urlpatterns = [
+    path("streamed/<int:number>/", lambda request, number: streamed(request)),
+    path("of-many/<int:number>/", counted(lambda request, number: of_many(request))),
+    path("mine/", mine),
     path("hidden/<int:number>/", counted(lambda request, number: hidden(request))),
     path("shelf/", counted(shelf)),
     path("writing/", counted(writing)),
@@ -110,6 +135,35 @@ class TestAnAnswerThatIsAudited:
         assert "/hidden/1/ is not what its record says" in caplog.text
         assert audit.findings() == {"hidden/<int:number>/": "/hidden/1/"}
         assert len(RECORDS) == 0
+
+    def test_the_reason_of_one_that_is_not(self) -> None:
+        visitor = Visitor()
+        visitor.get("/hidden/1/")
+        HIDDEN["n"] = 1
+        said = visitor.get("/hidden/1/").headers["Cache-Status"]
+        assert "fwd=miss" in said
+        assert "the client's copy is not current" in said
+
+    def test_what_is_logged_of_it(self, caplog: pytest.LogCaptureFixture) -> None:
+        """All that the record knew, so that one can see what it did not."""
+        visitor = Visitor(**{"X-Colour": "blue"})
+        visitor.client.cookies["theme"] = "dark"
+        held = visitor.get("/of-many/1/").headers["ETag"]
+        HIDDEN["n"] = 1
+        shown = visitor.get("/of-many/1/").headers["ETag"]
+        [logged] = [one for one in caplog.records if one.levelno == logging.ERROR]
+        said = logged.getMessage()
+        assert logged.name == "notmodified"
+        assert said.startswith("audit: GET /of-many/1/ is not what its record says it is: ")
+        assert f"{held} was held, and the view shows 200 {shown}." in said
+        for known in (
+            "site_shelf (rows with id = 1)",
+            "meta HTTP_X_COLOUR (read: 'blue')",
+            "cookie theme (read: 'dark')",
+            "cache default:visits (a value that was read)",
+        ):
+            assert known in said
+        assert "Pages of 'of-many/<int:number>/' are not recorded any more." in said
 
     def test_its_route_is_not_recorded_any_more(self) -> None:
         find_one()
@@ -182,8 +236,19 @@ class TestWhatOthersKnow:
             assert check_findings() == []
 
 
-def run(*arguments: str) -> str:
-    out = StringIO()
+OUTCOMES = {
+    "/mine/": "same",
+    "/more/": "same",
+    "/more/clock/": "not recorded",
+    "/restless/": "differs",
+    "/shelf/": "same",
+    "/writing/": "not recorded",
+}
+"""What becomes of all pages that take no parameters; one of them writes once another was there."""
+
+
+def run(*arguments: str, out: StringIO | None = None) -> str:
+    out = out or StringIO()
     with override_settings(NOTMODIFIED={}):
         call_command("notmodified", "audit", *arguments, stdout=out)
     return out.getvalue()
@@ -200,13 +265,36 @@ class TestOnDemand:
         with pytest.raises(CommandError, match="Something shapes a page that nobody sees"):
             run("/restless/", "/shelf/")
 
+    def test_a_stream(self) -> None:
+        assert "same" in run("/streamed/1/")
+
     def test_one_that_is_not_recorded(self) -> None:
         assert "not recorded    /more/clock/  (a write to a cache" in run("/more/clock/")
 
     def test_all_that_take_no_parameters(self) -> None:
-        assert all_urls() == ["/more/", "/more/clock/", "/restless/", "/shelf/", "/writing/"]
+        assert all_urls() == [*OUTCOMES]
+        out = StringIO()
+        with pytest.raises(CommandError, match="Something shapes a page"):
+            run("--all", out=out)
+        lines = out.getvalue().splitlines()
+        assert len(lines) == len(OUTCOMES)
+        for line, (url, outcome) in zip(lines, OUTCOMES.items(), strict=True):
+            assert line.startswith(f"{outcome:<15} {url}  (")
+
+    def test_all_of_them_for_machines(self) -> None:
+        out = StringIO()
         with pytest.raises(CommandError):
-            run("--all")
+            run("--all", "--json", out=out)
+        assert {one["url"]: one["outcome"] for one in json.loads(out.getvalue())} == OUTCOMES
+
+    def test_as_somebody(self) -> None:
+        User.objects.create(username="ada")
+        for arguments, name in ((("--user", "ada"), "ada"), ((), "")):
+            ASKED.clear()
+            assert run("/mine/", *arguments).startswith("same            /mine/  (3 times)")
+            assert len(ASKED) == 4
+            assert set(ASKED) == {name}
+        assert not Session.objects.exists()
 
     @pytest.mark.parametrize("arguments", [[], ["/shelf/", "--user", "nobody"]])
     def test_misuse(self, arguments: list[str]) -> None:

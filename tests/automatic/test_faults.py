@@ -133,6 +133,19 @@ def test_a_write_that_began_before_the_view_and_ends_after_it(
     assert check(url, first) == (200 if end == "commit" else 304)
 
 
+def test_a_write_that_ends_while_the_view_runs() -> None:
+    """The page may be half from before it, and half from after."""
+    with open_transaction("UPDATE site_shelf SET name = 'b' WHERE id = 1") as writer:
+        BETWEEN[:] = [writer.commit]
+        first = visit("/two/")
+    BETWEEN.clear()
+    assert first.content == b"a a"
+    status = first.headers["Cache-Status"]
+    assert "not recorded: something changed while the view ran (MOVED)" in status
+    assert check("/two/", first) == 200
+    assert "not recorded" not in visit("/two/").headers["Cache-Status"]
+
+
 def test_transactions_that_end_in_another_order_than_they_began() -> None:
     if connection.vendor == "sqlite":
         pytest.skip("there is one writer at a time")

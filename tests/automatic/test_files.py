@@ -17,6 +17,7 @@ from django.urls import path
 
 from notmodified.reads import files
 from tests.automatic.visits import RUNS, Visitor, counted, recorded_site
+from tests.site.pages import elsewhere
 
 VIEW: list[Callable[[], Any]] = []
 
@@ -104,6 +105,48 @@ def test_an_event_of_python_s_that_nobody_knows_keeps_a_page_from_being_recorded
         answer = visitor.get("/")
     assert "new.kind.of.outside" in answer.headers["Cache-Status"]
     assert RUNS["/"] == 3
+
+
+CHANGES: dict[str, Callable[[Path], Any]] = {
+    "touched": lambda file: file.touch(),
+    "renamed": lambda file: os.rename(file, file.with_suffix(".new")),
+    "removed": lambda file: os.remove(file),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_page_that_changes_files_needs_its_view(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "file.txt"
+
+    def change() -> str:
+        if not fresh:
+            return "nothing"
+        CHANGES[name](fresh.pop())
+        return "changed"
+
+    fresh: list[Path] = []
+    VIEW[:] = [change]
+    visitor = Visitor()
+    for _ in range(3):
+        file.write_text("first")
+        fresh[:] = [file]
+        visitor.get("/")
+    assert RUNS["/"] == 3
+
+
+def test_a_server_that_shows_that_it_lives_is_no_matter(tmp_path: Path) -> None:
+    """gunicorn's workers touch a file now and then, in a thread of their own."""
+    file = tmp_path / "heartbeat"
+    file.touch()
+
+    def beat() -> str:
+        elsewhere(lambda: os.utime(file, (1, 1)))
+        return "the same"
+
+    VIEW[:] = [beat]
+    visitor = Visitor()
+    visitor.get("/")
+    assert visitor.is_answered_without_view("/")
 
 
 def test_a_defect_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

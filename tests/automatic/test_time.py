@@ -336,6 +336,53 @@ class TestSessions:
         assert visitor.is_answered_without_view("/") == (connection.vendor != "mysql")
 
 
+def signed(value: str, **salt: str) -> str:
+    """What a response puts into the cookie ``visit``."""
+    response = HttpResponse()
+    response.set_signed_cookie("visit", value, **salt)
+    return str(response.cookies["visit"].value)
+
+
+class TestSignedCookies:
+    """They hold for as long as whoever reads them says."""
+
+    def visitor(self, value: str, **salt: str) -> Visitor:
+        VIEW[:] = [
+            lambda request: request.get_signed_cookie("visit", default="none", max_age=60, **salt)
+        ]
+        visitor = Visitor()
+        visitor.client.cookies["visit"] = value
+        return visitor
+
+    @pytest.mark.parametrize("salt", [{}, {"salt": "of ours"}])
+    def test_it_expires(self, salt: dict[str, str], clock: Any) -> None:
+        visitor = self.visitor(signed("yes", **salt), **salt)
+        assert visitor.get("/").content == b"yes"
+        clock.shift(timedelta(seconds=59))
+        assert visitor.is_answered_without_view("/")
+        clock.shift(timedelta(seconds=2))
+        assert visitor.get("/").content == b"none"
+        assert visitor.is_answered_without_view("/")
+
+    def test_another_one_that_is_younger(self, clock: Any) -> None:
+        visitor = self.visitor(signed("yes"))
+        visitor.get("/")
+        clock.shift(timedelta(seconds=50))
+        visitor.client.cookies["visit"] = signed("yes")
+        assert visitor.get("/").status_code == 304  # the view says the same
+        clock.shift(timedelta(seconds=50))
+        assert visitor.is_answered_without_view("/")
+        clock.shift(timedelta(seconds=11))
+        assert visitor.get("/").content == b"none"
+
+    def test_one_that_nobody_has_signed(self, clock: Any) -> None:
+        visitor = self.visitor("yes:1:nobody")
+        assert visitor.get("/").content == b"none"
+        assert visitor.is_answered_without_view("/")
+        visitor.client.cookies["visit"] = signed("yes")
+        assert visitor.get("/").content == b"yes"
+
+
 DEFECTS: dict[str, tuple[Any, str, Any, str]] = {
     "a comparison says nothing": (
         now_module.Now,

@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from tests.model import databases, variants
+from tests.model import databases, shared, variants
 from tests.model.protocol import Variant, name_of, search
 
-KEPT = (*variants.KEPT, *databases.KEPT)
-BROKEN = (*variants.BROKEN, *databases.BROKEN)
+KEPT = (*variants.KEPT, *databases.KEPT, *shared.KEPT)
+BROKEN = (*variants.BROKEN, *databases.BROKEN, *shared.BROKEN)
 
 
 def _name(variant: Variant) -> str:

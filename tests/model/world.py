@@ -158,7 +158,8 @@ class Request(NamedTuple):
 
 
 class World(NamedTuple):
-    """All there is at one moment. `faults` are those that may still happen."""
+    """All there is at one moment. `faults` are those that may still happen; `tail` is what a
+    process has carried from the log (``tests.model.shared``)."""
 
     page: Page
     database: Database
@@ -170,6 +171,7 @@ class World(NamedTuple):
     records: frozenset[Record] = frozenset()
     backup: Database | None = None
     replica: State = frozenset()
+    tail: Any = None
 
     def with_writer(self, index: int, writer: Writer) -> World:
         writers = (*self.writers[:index], writer, *self.writers[index + 1 :])

@@ -37,7 +37,7 @@ from notmodified.reads.kinds import ABOUT_NOBODY, COOKIE
 from notmodified.reads.others import rows_dropped
 from notmodified.reads.recorder import Read, Recorder, release
 from notmodified.reads.sessions import note_session
-from notmodified.reasons import Reason, give
+from notmodified.reasons import Reason, give, take_back
 from notmodified.records import databases
 from notmodified.records.headers import headers_of
 from notmodified.records.shared import shared
@@ -159,6 +159,7 @@ class Automatic:
         if not audit.is_due():
             return False
         self.audited = self._confirmed
+        take_back(self._request)
         return True
 
     def compare(self, response: HttpResponseBase) -> None:

@@ -4,6 +4,7 @@ lines where it is not.
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 from collections.abc import Iterable
@@ -32,10 +33,11 @@ def explanation(found: Explanation, stream: Any) -> None:
     for one in found.dependencies:
         table.add_row(*_cells(one))
     width = shutil.get_terminal_size((100, 24)).columns
-    console = Console(width=width, no_color=not stream.isatty(), highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    stream.write(captured.get())
+    in_terminal = stream.isatty()
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=in_terminal, width=width, highlight=False)
+    console.print(table)
+    stream.write(shown.getvalue())
 
 
 def findings(found: Iterable[Finding], stream: Any) -> None:

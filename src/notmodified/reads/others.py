@@ -162,12 +162,29 @@ _OF_PYTHON: Final = frozenset(
 """Beginnings of the names of events that tell of nothing outside of Python."""
 
 
+_CHANGES: Final = frozenset(
+    {
+        *("os.chflags", "os.chmod", "os.chown", "os.link", "os.lockf", "os.mkdir", "os.putenv"),
+        *("os.remove", "os.removexattr", "os.rename", "os.rmdir", "os.setxattr", "os.symlink"),
+        *("os.truncate", "os.unsetenv", "os.utime", "shutil.chown", "shutil.copyfile"),
+        *("shutil.copymode", "shutil.copystat", "shutil.copytree", "shutil.move", "shutil.rmtree"),
+        *("tempfile.mkdtemp", "tempfile.mkstemp"),
+    }
+)
+"""Events that tell of files being changed: a page may do so, and then needs its view. In another
+thread it is the server's business, such as to show that it lives."""
+
+
 class _Known(dict[str, str | None]):
     """Events, and what they tell of; ``None`` for nothing that matters. One that nobody knows tells
     of something outside."""
 
+    def __init__(self) -> None:
+        super().__init__(_EVENTS)
+        self._of_python = _OF_PYTHON  # the names of a module are gone when Python ends
+
     def __missing__(self, event: str) -> str | None:
-        what = None if event.partition(".")[0] in _OF_PYTHON else event
+        what = None if event.partition(".")[0] in self._of_python else event
         self[event] = what
         return what
 
@@ -178,7 +195,7 @@ _CODE: Final = (".mo", ".pyc")
 
 def _note_files_and_network() -> None:
     """By audit hooks of Python (PEP 578)."""
-    known = _Known(_EVENTS)  # the names of a module are gone when Python ends
+    known = _Known()
 
     def audit(event: str, arguments: tuple[Any, ...]) -> None:
         what = known[event]
@@ -187,6 +204,8 @@ def _note_files_and_network() -> None:
         if is_importing(sys._getframe(1)):
             return
         if event == "open" and (str(arguments[0]).endswith(_CODE) or is_library(str(arguments[0]))):
+            return
+        if event in _CHANGES and current() is None:
             return
         unseen(Cause.OUTSIDE, what)
 
