@@ -87,10 +87,11 @@ def _wait_for_transactions(connection: BaseDatabaseWrapper) -> None:
     """Until all that were under way have ended: what their writers marked, nobody knows."""
     deadline = time.monotonic() + PATIENCE
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
-        [first] = cursor.fetchone()
+        # A number of one's own: that of a snapshot's end is of what has ended, not of what runs.
+        cursor.execute("SELECT pg_current_xact_id()::text")
+        [own] = cursor.fetchone()
         while True:
-            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::xid8", [first])
+            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot()) > %s::xid8", [own])
             if cursor.fetchone()[0]:
                 return
             if time.monotonic() > deadline:
