@@ -283,18 +283,18 @@ class Automatic:
         streams.follow(cast(StreamingHttpResponse, response), recorder, ended)
         return True
 
-    def _sets_cookies(self, response: HttpResponseBase) -> bool:
-        """Whether `response` sets a cookie other than the CSRF cookie that the client has sent,
-        whose renewal no 304 repeats, and takes none away that the client has."""
+    def _cookie_set_by(self, response: HttpResponseBase) -> str | None:
+        """A cookie that `response` sets, other than the CSRF cookie that the client has sent, whose
+        renewal no 304 repeats; or that it takes away from a client who has it."""
         if response.has_header("Set-Cookie"):
-            return True
+            return str(response.headers["Set-Cookie"]).partition("=")[0]
         for cookie in response.cookies.values():
             own = self._request.COOKIES.get(cookie.key)
             if own is None and cookie["max-age"] == 0:
                 self._recorder.note(COOKIE, cookie.key, own)  # there is none to be taken away
             elif cookie.key != settings.CSRF_COOKIE_NAME or cookie.value != own:
-                return True
-        return False
+                return str(cookie.key)
+        return None
 
     def _objection_to(self, response: HttpResponseBase) -> Objection | None:
         """What makes `response` one that cannot be repeated by a 304 to somebody else."""
@@ -303,8 +303,10 @@ class Automatic:
             return Objection(Cause.NOT_A_PAGE, f"the method is {self._method}")
         if response.status_code != 200:
             return Objection(Cause.NOT_A_PAGE, f"the status is {response.status_code}")
-        if self._sets_cookies(response):
-            return Objection(Cause.COOKIE, "it sets a cookie")
+        cookie = self._cookie_set_by(response)
+        if cookie is not None:
+            where = self._recorder.cookies.get(cookie)
+            return Objection(Cause.COOKIE, f"it sets the cookie {cookie}", where)
         if audit.is_blocked(request):
             return Objection(Cause.AUDITED, "an audit has found another page")
         if response.has_header("Age"):

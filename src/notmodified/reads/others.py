@@ -18,6 +18,7 @@ from django.db import connections, router
 from django.db.models import Field
 from django.dispatch import Signal
 from django.forms import BaseForm
+from django.http.response import HttpResponseBase
 from django.middleware import csrf
 from django.template import defaultfilters, defaulttags
 from django.template.loaders import cached, filesystem
@@ -27,9 +28,18 @@ from notmodified.causes import Cause
 from notmodified.reads import caches, clock, files, watching
 from notmodified.reads.inspection import is_invisible
 from notmodified.reads.patching import Instead, replace_function, replace_method
-from notmodified.reads.places import is_importing, is_library
+from notmodified.reads.places import is_importing, is_library, place
 from notmodified.reads.recorder import anybody_records, current, unrecorded, unseen
 from notmodified.reads.sessions import note_uses_of_sessions
+
+
+def _set_cookie(
+    original: Callable[..., Any], response: Any, /, key: str, *args: Any, **kwargs: Any
+) -> Any:
+    recorder = current()
+    if recorder is not None and recorder.reason is None:
+        recorder.cookies.setdefault(key, place())
+    return original(response, key, *args, **kwargs)
 
 
 def install() -> None:
@@ -44,6 +54,7 @@ def install() -> None:
     replace_function(http.http_date, _http_date)
     replace_method(Field, "get_default", _default)
     replace_method(BaseForm, "get_initial_for_field", _initial)
+    replace_method(HttpResponseBase, "set_cookie", _set_cookie)
     files.install()
     for known in ("_mask_cipher_secret", "_add_new_csrf_cookie"):
         replace_function(getattr(csrf, known), _within_unrecorded)

@@ -66,12 +66,12 @@ class Recorder:
     answers for all that is not seen or not understood; writes are never among that. `ends` is the
     second of the clock until which the time makes no difference. `uses_session` says that somebody
     has asked for the session. `cached` is what caches were asked for, and what they answered
-    (``reads.caches``).
+    (``reads.caches``). `cookies` are the places at which cookies were set.
     """
 
     __slots__ = (
-        *("_begin", "_rows", "_turns", "cached", "closed", "ends", "fresh_for", "held", "inputs"),
-        *("reads", "reason", "trace", "uses_session"),
+        *("_begin", "_rows", "_turns", "cached", "closed", "cookies", "ends", "fresh_for", "held"),
+        *("inputs", "reads", "reason", "trace", "uses_session"),
     )
 
     def __init__(self, begin: Begin, reason: Objection | None = None) -> None:
@@ -83,6 +83,7 @@ class Recorder:
         self.fresh_for: float | None = None
         self.ends = math.inf
         self.cached: dict[Any, bytes | None] = {}
+        self.cookies: dict[str, str | None] = {}
         self.trace = TRACING.get()
         self._turns: dict[tuple[Any, ...], Turn] = {}
         self._rows: list[NoteRows] = []
