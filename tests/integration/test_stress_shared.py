@@ -29,6 +29,10 @@ call_command("notmodified", "ledger", "use", "shared")
 """
 
 
+ON = ["sqlite-wal", "postgresql", "mariadb"]
+"""The isolation of readers, and SQLite's other journal, are the business of ``test_stress``."""
+
+
 @pytest.fixture
 def programs() -> list[Program]:
     """Those that write."""
@@ -49,6 +53,7 @@ def site(a_site: Site, tmp_path: Path, programs: list[Program]) -> Site:
     return a_site
 
 
+@pytest.mark.parametrize("a_site", ON, indirect=True)
 def test_no_304_is_stale(site: Site) -> None:
     with site.serving() as url:
         seen = stress(url, site.connect, SECONDS, enough=ENOUGH)
@@ -57,6 +62,7 @@ def test_no_304_is_stale(site: Site) -> None:
     assert seen[200] >= ENOUGH, seen
 
 
+@pytest.mark.parametrize("a_site", ON, indirect=True)
 def test_nor_while_anybody_is_killed(site: Site, programs: list[Program]) -> None:
     """Those who answer, and those who write, at whatever step they are."""
     chance = random.Random(0)
@@ -73,6 +79,7 @@ def test_nor_while_anybody_is_killed(site: Site, programs: list[Program]) -> Non
     assert seen[200] >= ENOUGH, seen
 
 
+@pytest.mark.parametrize("a_site", ON[:1], indirect=True)
 @pytest.mark.parametrize("defect", ["unmarked", "uncounted"])
 def test_a_defect_would_be_found(defect: str, site: Site) -> None:
     """Writers that mark nothing, or marks that go without being counted."""

@@ -129,14 +129,24 @@ def test_a_mark_whose_end_nobody_knows(path: Path) -> None:
     assert memory.at_rest() == 1
 
 
+FORK = """
+memory.mark(7)
+closed, close = os.pipe()
+child = os.fork()
+if child == 0:
+    memory.close()
+    os.write(close, b"x")
+    import time
+    time.sleep(60)
+    os._exit(0)
+os.read(closed, 1)
+print(child, flush=True)
+"""
+
+
 def test_a_child_has_no_part_in_its_parent_s_marks(path: Path) -> None:
     memory = SharedMemory(path)
-    code = (
-        "memory.mark(7)\nchild = os.fork()\n"
-        "if child == 0:\n    memory.close()\n    import time\n    time.sleep(60)\n    os._exit(0)\n"
-        "print(child, flush=True)"
-    )
-    with another_process(path, code) as process:
+    with another_process(path, FORK) as process:
         child = int(said_by(process))
         kill(process)
         try:
