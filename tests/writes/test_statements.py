@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notmodified.writes.statements import Write, writes_of
+from notmodified.writes.statements import Write, may_write, writes_of
 
 VENDORS = ("sqlite", "postgresql", "mysql")
 
@@ -197,3 +197,49 @@ def test_a_placeholder_in_quotes_is_one_of_the_parameters_or_nothing_is_known() 
 def test_a_text_is_parsed_once() -> None:
     sql = "UPDATE t SET a = %s WHERE id = %s"
     assert writes_of(sql, "sqlite") is writes_of(sql, "sqlite")
+
+
+READING = [
+    "SELECT 1",
+    'SELECT "a"."price"::numeric(10, 2), COUNT(*) FROM "a" WHERE ("a"."id" IN (%s, %s))',
+    "SELECT MAX(x) OVER (PARTITION BY y) FROM a;",
+    "/* why */ SELECT upper (name) FROM a",
+    "SAVEPOINT s1",
+    "ROLLBACK TO SAVEPOINT s1",
+    "SET TIME ZONE 'UTC'",
+]
+WRITING = [
+    "UPDATE a SET b = 1",
+    "SET lock_timeout = '3s'; ALTER TABLE a ALTER b TYPE int",
+    "BEGIN; DROP TABLE a; COMMIT",
+    "SELECT 1; EXECUTE p",
+    "EXPLAIN ANALYZE EXECUTE p",
+    "SET STATEMENT max_statement_time = 60 FOR ALTER TABLE a ADD b int",
+    "SELECT änderung_buchen(5)",
+    'SELECT "öl"(5)',
+    "SELECT book_it/**/(5)",
+    "SELECT book_it -- so\n (5)",
+    "SELECT 1st_write(5)",
+    'SELECT "book-count"(1)',
+    "SELECT f$length(1)",
+    "SELECT `add it up and count`(5)",
+    "SELECT mine.count(5)",
+    "CALL p()",
+    "DO 'x'",
+    "COPY a FROM STDIN",
+    "REFRESH MATERIALIZED VIEW v",
+    "VACUUM",
+    "ANALYZE a",
+    "PRAGMA writable_schema = ON",
+]
+
+
+@pytest.mark.parametrize("sql", READING)
+def test_what_may_write_nothing_at_all(sql: str) -> None:
+    assert not may_write(sql, "postgresql")
+
+
+@pytest.mark.parametrize("sql", WRITING)
+def test_what_may_write_something(sql: str) -> None:
+    """Also by a function, or as the second of several."""
+    assert may_write(sql, "postgresql")

@@ -44,10 +44,10 @@ def memory_of(connection: BaseDatabaseWrapper) -> SharedMemory | None:
     if path is None:
         return None
     found = _known.get(path)
-    if found is None:
+    if found is None or found.process != os.getpid():  # not every server tells Python of its forks
         with _lock:
             found = _known.get(path)
-            if found is None:
+            if found is None or found.process != os.getpid():
                 found = _known[path] = SharedMemory(path)
     return found
 
@@ -117,7 +117,8 @@ def forget() -> None:
 
 def _path_of(connection: BaseDatabaseWrapper) -> Path | None:
     settings = connection.settings_dict
-    key = connection.vendor, settings["NAME"], settings["HOST"], settings["PORT"]
+    parts = (settings[name] for name in ("NAME", "HOST", "PORT", "OPTIONS"))
+    key = (connection.vendor, *map(repr, parts))
     found = _paths.get(key)
     if found is not None:
         return found
@@ -125,7 +126,9 @@ def _path_of(connection: BaseDatabaseWrapper) -> Path | None:
     if connection.vendor == "sqlite":
         if wrapper.is_in_memory_db():
             return None
-        path = Path(os.path.realpath(str(settings["NAME"])) + BESIDE)
+        connection.ensure_connection()
+        [(_, _, file), *_] = wrapper.connection.execute("PRAGMA database_list").fetchall()
+        path = Path(os.path.realpath(file) + BESIDE)
     else:
         name = blake2b(identity(connection).encode(), digest_size=16).hexdigest()
         path = Path(conf.current().SHARED_DIRECTORY or _default_directory()) / name
@@ -134,7 +137,7 @@ def _path_of(connection: BaseDatabaseWrapper) -> Path | None:
 
 
 def _default_directory() -> str:
-    return f"/dev/shm/notmodified-{os.geteuid()}"
+    return "/dev/shm/notmodified"
 
 
 def _after_fork() -> None:

@@ -40,7 +40,16 @@ _PARSED: Final = re.compile(r"\(*(?:INSERT|UPDATE|DELETE|WITH|SELECT)\b", re.IGN
 _WRITING_WORDS: Final = re.compile(
     r"\b(?:INSERT|UPDATE|DELETE|MERGE|REPLACE|TRUNCATE|INTO)\b", re.IGNORECASE
 )
-_CALLED: Final = re.compile(r"\b([a-z_]\w*)[\"`]?\s*\(", re.IGNORECASE)
+_READS_ALONE: Final = re.compile(
+    r"\(*(?:SELECT|VALUES|WITH|SAVEPOINT|RELEASE|ROLLBACK|BEGIN|START|COMMIT|SHOW|DESCRIBE"
+    r"|CHECKSUM|SET(?!\s+STATEMENT)|DECLARE|FETCH|CLOSE|PRAGMA\s+[\w.]+(?:\s*\([^)]*\))?\s*;?\s*$)",
+    re.IGNORECASE,
+)
+"""Statements that may be found to write nothing; all others may write, or change what there is."""
+_CALLED: Final = re.compile(
+    r"([^\s(),=<>+*/%|&!:\[\]-]*)\s*(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*\(", re.DOTALL
+)
+"""What stands in front of each bracket."""
 Assignments = tuple[tuple[str, Operand | None], ...]
 
 
@@ -116,12 +125,13 @@ def writes_of(sql: str, vendor: str) -> tuple[Write, ...] | None:
 @lru_cache(maxsize=2048)
 def may_write(sql: str, vendor: str) -> bool:
     """Whether `sql` may write anything at all, also by a function that it calls."""
-    if writes_of(sql, vendor) != ():
+    if writes_of(sql, vendor) != () or not _READS_ALONE.match(without_front(sql)):
         return True
+    if ";" in sql.rstrip("; \t\r\n"):
+        return True  # several statements, of which the first is looked at
     # What a site gives to SQLite as a function has no business with its tables.
-    return vendor != "sqlite" and not WRITE_NOTHING.issuperset(
-        name.lower() for name in _CALLED.findall(sql)
-    )
+    called = {name.lower() for name in _CALLED.findall(sql)} - {""}
+    return vendor != "sqlite" and not WRITE_NOTHING.issuperset(called)
 
 
 def _is_plain(tree: exp.Expression) -> bool:

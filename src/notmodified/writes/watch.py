@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -184,7 +185,9 @@ class Watch:
             try:
                 result = method(*args, **kwargs)
             except BaseException as error:
-                self._ended(error)
+                # Django refuses connections of other threads, whose statement may be under way.
+                if self._connection._thread_ident == get_ident():  # type: ignore[attr-defined]
+                    self._ended(error)
                 raise
             self._ended(None)
             return result

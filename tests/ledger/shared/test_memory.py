@@ -211,6 +211,40 @@ def test_there_is_room_for_many_writers_and_no_more(path: Path) -> None:
     assert memory.at_rest() == MOST_MARKS
 
 
+def test_no_process_keeps_many_places(path: Path) -> None:
+    """Else those who write seldom would have none."""
+    memory = SharedMemory(path)
+    for place in [memory.mark(number) for number in range(40)]:
+        memory.release(place)
+    other = SharedMemory(path)
+    assert len([other.mark(number) for number in range(MOST_MARKS - module.MOST_IDLE)])
+
+
+def test_a_lock_that_is_held_for_ever_is_an_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody was interrupted in the middle: nobody waits for ever."""
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    memory, other = SharedMemory(path), SharedMemory(path)
+    with memory._locked:
+        with pytest.raises(SharedMemoryError, match="restart the site"):
+            other.mark(1)
+        with pytest.raises(SharedMemoryError, match="restart this process"):
+            memory.mark(1)
+    other.release(other.mark(1))
+
+
+def test_after_a_fork_that_python_was_not_told_of(path: Path) -> None:
+    memory = SharedMemory(path)
+    place = memory.mark(1)
+    memory.process += 1
+    with pytest.raises(SharedMemoryError, match="by another process"):
+        memory.mark(1)
+    memory.release(place)
+    memory.lose(place)
+    assert SharedMemory(path).at_rest() is None, "it is the parent's"
+
+
 def test_threads_and_processes_count_every_write(path: Path) -> None:
     memory = SharedMemory(path)
     code = "for _ in range(500):\n    memory.release(memory.mark(1))"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -17,8 +19,8 @@ from notmodified.ledger.database import mysql, postgresql, sqlite
 from notmodified.records import databases
 from notmodified.writes import shared
 from tests.automatic.visits import Visitor, recorded_site
-from tests.site.models import Book, Shelf
-from tests.site.pages import elsewhere, execute
+from tests.site.models import Book, Plain, Shelf
+from tests.site.pages import elsewhere, execute, only_on
 
 pytestmark = pytest.mark.usefixtures("site")
 
@@ -248,6 +250,28 @@ def test_strangers_are_noticed_when_the_database_is_asked_for_its_word_again(
         monkeypatch.setattr(known._ledger, "_until", 0.0)
     assert not visitor.is_answered_without_view("/shelf/1/")
     assert visitor.asks_nobody("/shelf/2/")
+
+
+def test_an_era_that_fails_to_begin_is_none() -> None:
+    """What was to be carried in its place, is still to be carried: that was a stale answer."""
+    only_on("sqlite")
+    visitor = Regular("/shelf/1/", "/shelf/2/")
+
+    def write() -> None:
+        execute("CREATE INDEX another ON site_plain (name)")  # the history is another one
+        Shelf.objects.filter(pk=1).update(name="new")
+        Plain.objects.bulk_create(Plain(name=str(number)) for number in range(300))
+
+    elsewhere(write)
+    path = str(connection.settings_dict["NAME"])
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # as a compaction does, which nobody marks
+        visitor.get("/shelf/2/")
+        other.execute("ROLLBACK")
+    try:
+        assert not visitor.is_answered_without_view("/shelf/1/")
+    finally:
+        execute("DROP INDEX another")
 
 
 def test_a_book_on_a_shelf_is_one_page_of_many() -> None:

@@ -23,9 +23,10 @@ import time
 from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
+from notmodified.ledger.database.errors import LedgerError
 from notmodified.ledger.database.interface import Ledger
 from notmodified.ledger.database.names import EVERYTHING
-from notmodified.ledger.shared.memory import SharedMemory
+from notmodified.ledger.shared.memory import SharedMemory, SharedMemoryError
 
 LEASE: Final = 60.0
 """For how many seconds the database's word is good. Whoever takes this ledger out of charge waits
@@ -103,6 +104,12 @@ class SharedLedger:
 
     def unmoved(self, keys: Collection[str], place: Place) -> Place | None:
         """The place now, if none of `keys` has moved since `place`. Raises LedgerError."""
+        try:
+            return self._unmoved(keys, place)
+        except (SharedMemoryError, OSError) as error:
+            raise LedgerError(str(error)) from error
+
+    def _unmoved(self, keys: Collection[str], place: Place) -> Place | None:
         self._hold_charge()
         at_rest = self._memory.at_rest()
         if at_rest is None:
@@ -144,9 +151,9 @@ class SharedLedger:
 
     def _begin_era(self) -> None:
         """Whoever is asked about from here on, is asked later than the position now."""
-        self._carried = self._memory.sequence
-        self._position = self._ledger.position()
-        self._moved = {}
+        # The question may fail: until it is answered, nothing is what it would be after it.
+        carried, position = self._memory.sequence, self._ledger.position()
+        self._carried, self._position, self._moved = carried, position, {}
         self._eras += 1
         self._era = self._eras
 
@@ -155,7 +162,7 @@ class SharedLedger:
         backup back."""
         found = self._ledger.moved_since(self._position)
         if found is None or found[0]:
-            self._memory.release(self._memory.mark(0))
+            self._memory.count()
         else:
             self._position = found[1]
 

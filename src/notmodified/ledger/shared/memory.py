@@ -27,6 +27,7 @@ import platform
 import secrets
 import stat
 import struct
+import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -38,6 +39,10 @@ _FIRST: Final = 8
 """The first word of the first mark; those before it are the file's head."""
 _WORDS_OF_A_MARK: Final = 4
 _STATE, _SESSION, _STAMP = range(3)
+PATIENCE: Final = 5.0
+"""Seconds to wait for a lock that is held for microseconds."""
+MOST_IDLE: Final = 4
+"""How many places a process keeps for its next marks."""
 MOST_MARKS: Final = 1_024
 """How many threads of one machine can write at a time."""
 SIZE: Final = 8 * (_FIRST + MOST_MARKS * _WORDS_OF_A_MARK)
@@ -70,6 +75,7 @@ class SharedMemory:
                 f"{platform.system()} on {platform.machine()}: use LEDGER='database'"
             )
         self.path = path
+        self.process = os.getpid()
         self._fd = _opened(path)
         self._map = mmap.mmap(self._fd, SIZE)
         self._words = memoryview(self._map).cast("Q")
@@ -77,6 +83,7 @@ class SharedMemory:
         self._own: set[int] = set()
         self._idle: list[int] = []
         if self._words[0] != _MAGIC:
+            self.close()
             raise SharedMemoryError(f"{path} is no ledger of ours: remove it, or name another")
         self.name = f"{self._words[_NAME]:016x}"
         """What no other file has."""
@@ -94,6 +101,12 @@ class SharedMemory:
         """Whether it is still the file that whoever looks for it finds."""
         status = os.fstat(self._fd)
         return status.st_nlink > 0 and status.st_size == SIZE
+
+    def _is_whole(self) -> bool:
+        try:
+            return self.is_there
+        except OSError:  # somebody has closed all files
+            return False
 
     @property
     def sequence(self) -> int:
@@ -114,7 +127,9 @@ class SharedMemory:
     def mark(self, session: int) -> int:
         """Say that the session of that number is about to write; the place of the mark. Raises
         SharedMemoryError."""
-        if not self.is_there:
+        if os.getpid() != self.process:
+            raise SharedMemoryError(f"{self.path} was mapped by another process")
+        if not self._is_whole():
             raise SharedMemoryError(
                 f"{self.path} is gone, by which other processes would know of this write: restart "
                 f"this one"
@@ -131,16 +146,29 @@ class SharedMemory:
         return place
 
     def release(self, place: int) -> None:
-        """The write is over, whether it was committed or rolled back."""
+        """The write is over, whether it was committed or rolled back. A mark from before a fork is
+        the parent's."""
+        if os.getpid() != self.process:
+            return
         with self._locked:
             self._take_away(place)
             self._words[_MARKS] -= 1
             self._own.discard(place)
-            self._idle.append(place)
+            if len(self._idle) < MOST_IDLE:
+                self._idle.append(place)
+            else:
+                self._unlock_byte(place)
+
+    def count(self) -> None:
+        """Something was written that nobody has marked."""
+        with self._locked:
+            self._words[_SEQUENCE] += 1
 
     def lose(self, place: int) -> None:
         """Nobody knows whether the write has been committed, or will be: the mark stays until its
         session has ended."""
+        if os.getpid() != self.process:
+            return
         with self._locked:
             self._words[_at(place) + _STATE] = _LOST
             self._own.discard(place)
@@ -206,7 +234,11 @@ class SharedMemory:
 
 class _Locked:
     """As long as nobody else may change anything; ends with the process. (A class, because a
-    generator costs as much as all that is done inside.)"""
+    generator costs as much as all that is done inside.)
+
+    What takes longer than `PATIENCE` never ends: somebody was interrupted in the middle, or a
+    handler of signals interrupts itself. Then it is an error, and nobody waits for ever.
+    """
 
     __slots__ = ("_fd", "_lock")
 
@@ -215,12 +247,27 @@ class _Locked:
         self._lock = Lock()
 
     def __enter__(self) -> None:
-        self._lock.acquire()
+        if not self._lock.acquire(timeout=PATIENCE):
+            raise SharedMemoryError("the lock on the file is held for ever: restart this process")
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            self._lock_file()
         except BaseException:
             self._lock.release()
             raise
+
+    def _lock_file(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise SharedMemoryError(
+                        "another process holds the lock on the file for ever: restart the site"
+                    ) from None
+            except OSError as error:
+                raise SharedMemoryError(f"the file cannot be locked: {error}") from error
+            time.sleep(0.0001)
 
     def __exit__(self, *ignored: object) -> None:
         fcntl.flock(self._fd, fcntl.LOCK_UN)
@@ -269,7 +316,9 @@ def _make(path: Path) -> None:
     fd = os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         head = struct.pack("=QQ", _MAGIC, secrets.randbits(64))
-        os.write(fd, head.ljust(SIZE, b"\0"))
+        if os.write(fd, head.ljust(SIZE, b"\0")) != SIZE:
+            raise SharedMemoryError(f"{path.parent} has no room for a file of {SIZE} bytes")
+        os.fsync(fd)
         with suppress(FileExistsError):
             os.link(made, path)
     finally:
