@@ -207,6 +207,7 @@ READING = [
     "SAVEPOINT s1",
     "ROLLBACK TO SAVEPOINT s1",
     "SET TIME ZONE 'UTC'",
+    "SELECT pg_catalog.pg_table_is_visible(c.oid) FROM pg_catalog.pg_class c",
 ]
 WRITING = [
     "UPDATE a SET b = 1",

@@ -130,7 +130,7 @@ def may_write(sql: str, vendor: str) -> bool:
     if ";" in sql.rstrip("; \t\r\n"):
         return True  # several statements, of which the first is looked at
     # What a site gives to SQLite as a function has no business with its tables.
-    called = {name.lower() for name in _CALLED.findall(sql)} - {""}
+    called = {name.lower().removeprefix("pg_catalog.") for name in _CALLED.findall(sql)} - {""}
     return vendor != "sqlite" and not WRITE_NOTHING.issuperset(called)
 
 
