@@ -115,9 +115,9 @@ class Watch:
         if isinstance(cursor.cursor, Rows):
             cursor.cursor = cursor.cursor.cursor
         self._settle()
-        for claim in claims:
-            claim.before(str(sql), params, many)
         try:
+            for claim in claims:  # where one cannot be made, the others are taken back
+                claim.before(str(sql), params, many)
             result = execute(sql, params, many, context)
         except BaseException as error:
             if not self.in_transaction():

@@ -17,7 +17,7 @@ from notmodified.ledger.shared.memory import SharedMemoryError
 from notmodified.management.commands import notmodified as command
 from notmodified.records import databases
 from notmodified.writes import shared
-from notmodified.writes.claims import MarkError
+from notmodified.writes.claims import MarkError, TokenClaim, TokenStoreError
 from tests.ledger.database.harness import another
 from tests.site.models import Shelf
 from tests.site.pages import execute, only_on
@@ -113,6 +113,23 @@ def test_a_writer_whose_file_is_gone_writes_nothing() -> None:
     with pytest.raises(MarkError, match="restart this one"):
         Shelf.objects.create(name="second")
     assert Shelf.objects.count() == 1
+
+
+def test_where_another_claim_cannot_be_made_the_mark_is_taken_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(self: TokenClaim, sql: str, params: Any, many: bool) -> None:
+        raise TokenStoreError("the cache is away")
+
+    memory = shared.memory_of(connection)
+    assert memory is not None
+    monkeypatch.setattr(TokenClaim, "is_wanted", lambda self: True)
+    monkeypatch.setattr(TokenClaim, "before", refused)
+    with pytest.raises(TokenStoreError):
+        Shelf.objects.create(name="x")
+    assert memory.at_rest() is not None
+    monkeypatch.undo()
+    assert not Shelf.objects.exists()
 
 
 def test_before_migrate_there_is_nobody_to_ask() -> None:

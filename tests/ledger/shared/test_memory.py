@@ -274,6 +274,15 @@ def test_one_that_was_removed_says_nothing_any_more(path: Path) -> None:
     assert SharedMemory(path).name != memory.name
 
 
+def test_one_that_somebody_has_closed_says_nothing_any_more(path: Path) -> None:
+    """As programs do that make themselves daemons: a page is then asked about, and no error."""
+    memory = SharedMemory(path)
+    os.close(memory._fd)
+    assert memory.at_rest() is None
+    with pytest.raises(SharedMemoryError, match="restart"):
+        memory.mark(1)
+
+
 def _shorter(path: Path) -> None:
     path.write_bytes(b"x" * (SIZE - 1))
 

@@ -99,23 +99,16 @@ class SharedMemory:
     @property
     def is_there(self) -> bool:
         """Whether it is still the file that whoever looks for it finds."""
-        status = os.fstat(self._fd)
-        return status.st_nlink > 0 and status.st_size == SIZE
-
-    def _is_whole(self) -> bool:
         try:
-            return self.is_there
+            status = os.fstat(self._fd)
         except OSError:  # somebody has closed all files
             return False
+        return status.st_nlink > 0 and status.st_size == SIZE
 
     @property
     def sequence(self) -> int:
         """How many writes have ended."""
         return self._words[_SEQUENCE]
-
-    @property
-    def is_marked(self) -> bool:
-        return self._words[_MARKS] != 0
 
     def at_rest(self) -> int | None:
         """The sequence, if it counts every write that has ended by now; ``None`` while somebody
@@ -129,7 +122,7 @@ class SharedMemory:
         SharedMemoryError."""
         if os.getpid() != self.process:
             raise SharedMemoryError(f"{self.path} was mapped by another process")
-        if not self._is_whole():
+        if not self.is_there:
             raise SharedMemoryError(
                 f"{self.path} is gone, by which other processes would know of this write: restart "
                 f"this one"
